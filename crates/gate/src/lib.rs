@@ -1,0 +1,1 @@
+//! The quality gate: which rows may be trained on, and why not

@@ -1,0 +1,1 @@
+//! Paced, resumable generation of both arms into their ledgers

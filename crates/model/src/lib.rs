@@ -1,0 +1,1 @@
+//! The transformer, its quantised weights and its adapters, on libtorch

@@ -1,0 +1,1 @@
+//! Rate control: one shared, learned rate; pure policy without clock, socket or runtime

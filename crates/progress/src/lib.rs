@@ -1,0 +1,1 @@
+//! Bars on a terminal, plain lines in a pipe, nothing when hidden

@@ -1,0 +1,1 @@
+//! One HTML page that lays the arms side by side

@@ -1,0 +1,1 @@
+//! A simulated Vertex: quotas, faults and written answers on loopback

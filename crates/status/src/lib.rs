@@ -1,0 +1,1 @@
+//! Where an experiment stands, for a screen, a script or the next person

@@ -1,0 +1,1 @@
+//! QLoRA training of both arms under one plan
