@@ -1,1 +1,18 @@
-//! The experiment, its prompts, arms and rows, and the ledger that holds the rows
+//! What an experiment is made of, and the files it is kept in.
+//!
+//! An [`Experiment`] names two [`Arm`]s and a list of [`Prompt`]s; every accepted answer is a [`Row`] in the arm's
+//! [`ledger`]. This crate reads and writes those files and knows their forms. It never opens a socket, never prints,
+//! never decides whether a row is good: that is the gate's.
+
+pub mod arm;
+pub mod experiment;
+pub mod layout;
+pub mod prompt;
+pub mod row;
+pub mod selection;
+
+pub use arm::Arm;
+pub use experiment::Experiment;
+pub use layout::Layout;
+pub use prompt::Prompt;
+pub use row::Row;
