@@ -1,0 +1,124 @@
+//! One bar, drawn or told in lines.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::plain::Lines;
+use crate::{Screen, Sink, write_line};
+
+/// A count without an end.
+const COUNT: &str = "{prefix:>10} {spinner} {pos} {wide_msg}";
+/// A share of a known total.
+const SHARE: &str = "{prefix:>10} {bar:24.cyan/dim} {pos:>5}/{len} {per_sec:>9} ETA {eta:<4} {wide_msg}";
+
+/// How far one piece of work has come. Clones move the same bar; dropping the last one leaves it as it stands.
+#[derive(Clone)]
+pub struct Bar {
+    form: Form,
+}
+
+#[derive(Clone)]
+enum Form {
+    Drawn(ProgressBar),
+    Lines { lines: Arc<Mutex<Lines>>, started: Instant, sink: Sink },
+    Hidden,
+}
+
+impl Bar {
+    pub(crate) fn new(screen: &Screen, name: &str, total: u64) -> Self {
+        let form = match screen {
+            Screen::Bars(bars) => Form::Drawn(draw(bars, name, total)),
+            Screen::Plain(sink) => Form::Lines {
+                lines: Arc::new(Mutex::new(Lines::new(name, total))),
+                started: Instant::now(),
+                sink: sink.clone(),
+            },
+            Screen::Hidden => Form::Hidden,
+        };
+        Self { form }
+    }
+
+    /// States where the work stood when this process took it up, so that rate and ETA count only what it does itself.
+    pub fn resume_at(&self, position: u64) {
+        match &self.form {
+            Form::Drawn(bar) => {
+                bar.set_position(position);
+                bar.reset_eta();
+            }
+            Form::Lines { lines, .. } => lock(lines).resume_at(position),
+            Form::Hidden => {}
+        }
+    }
+
+    /// Moves the bar to `position`.
+    pub fn set(&self, position: u64) {
+        match &self.form {
+            Form::Drawn(bar) => bar.set_position(position),
+            Form::Lines { lines, started, sink } => {
+                if let Some(line) = lock(lines).set(started.elapsed(), position) {
+                    write_line(sink, &line);
+                }
+            }
+            Form::Hidden => {}
+        }
+    }
+
+    /// Replaces the words behind the bar.
+    pub fn message(&self, message: impl Into<String>) {
+        match &self.form {
+            Form::Drawn(bar) => bar.set_message(message.into()),
+            Form::Lines { lines, .. } => lock(lines).message(message.into()),
+            Form::Hidden => {}
+        }
+    }
+
+    /// Ends the bar where it stands; in plain lines, says so.
+    pub fn finish(&self) {
+        match &self.form {
+            Form::Drawn(bar) => bar.abandon(),
+            Form::Lines { lines, started, sink } => {
+                let line = lock(lines).line(started.elapsed());
+                write_line(sink, &line);
+            }
+            Form::Hidden => {}
+        }
+    }
+}
+
+fn draw(bars: &indicatif::MultiProgress, name: &str, total: u64) -> ProgressBar {
+    let form = if total == 0 { COUNT } else { SHARE };
+    // Both forms are constants, and a test parses them.
+    let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = bars.add(ProgressBar::new(total).with_style(style.progress_chars("━╸─")));
+    bar.set_prefix(name.to_owned());
+    // Without ticks of its own a bar that waits for the service looks hung.
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn lock(lines: &Mutex<Lines>) -> std::sync::MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::{MultiProgress, ProgressDrawTarget};
+
+    use super::*;
+
+    #[test]
+    fn both_templates_are_valid() {
+        for form in ["{prefix:>10} {spinner} {pos} {wide_msg}", "{bar:24.cyan/dim} {per_sec:>9} ETA {eta:<4}"]
+        {
+            ProgressStyle::with_template(form).unwrap();
+        }
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        let bar = Bar::new(&Screen::Bars(bars), "control", 10);
+        bar.resume_at(4);
+        bar.set(5);
+        let Form::Drawn(drawn) = &bar.form else { panic!("drawn") };
+        assert_eq!(drawn.position(), 5);
+    }
+}
