@@ -8,6 +8,7 @@ pub mod arm;
 pub mod experiment;
 pub mod layout;
 pub mod prompt;
+pub mod receipt;
 pub mod row;
 pub mod selection;
 
