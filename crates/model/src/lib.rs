@@ -1,1 +1,15 @@
-//! The transformer, its quantised weights and its adapters, on libtorch
+//! The transformer, its quantised weights and its adapters, on libtorch.
+//!
+//! The first modules are plain Rust and need nothing installed. Those behind the feature `libtorch` touch tensors.
+//! A binary made with this crate calls `device::open_cuda` before anything else, and writes the rpath of libtorch in
+//! its own build script, out of `DEP_MODEL_LIBTORCH_LIB`.
+//!
+//! This crate knows nothing of data sets, templates, losses or optimizers, opens no socket, and prints nothing.
+
+pub mod base;
+pub mod config;
+pub mod dtype;
+pub mod gguf;
+pub mod lora;
+pub mod nf4;
+pub mod weights;
