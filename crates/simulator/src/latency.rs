@@ -1,0 +1,84 @@
+//! How long an answer takes before its first byte.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::dice::Dice;
+use crate::number::{NotNegative, Positive};
+
+const PURPOSE: u64 = 0x1a7e;
+
+/// The `[latency]` table: exactly one of these.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Latency {
+    /// Always the same.
+    Fixed {
+        /// Milliseconds.
+        ms: NotNegative,
+    },
+    /// Evenly between two bounds.
+    Uniform(Bounds),
+    /// `median_ms · exp(sigma · z)`: what a large model's latency looks like.
+    LogNormal {
+        /// Half of the answers are quicker, in milliseconds.
+        median_ms: Positive,
+        /// Spread; p90 / median is `exp(1.28 · sigma)`.
+        sigma: NotNegative,
+    },
+    /// Grows with the tokens that were generated, hidden thoughts included.
+    ByTokens {
+        /// Milliseconds before the first token.
+        base_ms: NotNegative,
+        /// Milliseconds for each further token.
+        ms_per_token: NotNegative,
+    },
+}
+
+/// Bounds in milliseconds, the lower first.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "UncheckedBounds")]
+pub struct Bounds {
+    least: f64,
+    most: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UncheckedBounds {
+    least_ms: NotNegative,
+    most_ms: NotNegative,
+}
+
+impl TryFrom<UncheckedBounds> for Bounds {
+    type Error = String;
+
+    fn try_from(bounds: UncheckedBounds) -> Result<Self, String> {
+        let (least, most) = (bounds.least_ms.0, bounds.most_ms.0);
+        if least <= most {
+            Ok(Self { least, most })
+        } else {
+            Err(format!("least_ms = {least} lies above most_ms = {most}: swap them"))
+        }
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::Fixed { ms: NotNegative(0.0) }
+    }
+}
+
+impl Latency {
+    /// The delay of one ask; `tokens` are those it generates.
+    pub fn delay(&self, dice: Dice, tokens: u64) -> Duration {
+        let ms = match self {
+            Self::Fixed { ms } => ms.0,
+            Self::Uniform(Bounds { least, most }) => least + (most - least) * dice.draw(PURPOSE),
+            Self::LogNormal { median_ms, sigma } => median_ms.0 * (sigma.0 * dice.normal(PURPOSE)).exp(),
+            Self::ByTokens { base_ms, ms_per_token } => base_ms.0 + ms_per_token.0 * tokens as f64,
+        };
+        Duration::from_secs_f64(ms / 1000.0)
+    }
+}
