@@ -174,8 +174,8 @@ impl Access {
         is_loopback(&self.base)
     }
 
-    /// Where `verb` (`generateContent`, `countTokens`) of a model lives.
-    pub(crate) fn url(&self, model: &Model, verb: &str) -> Url {
+    /// Where `verb` (`generateContent`, `countTokens`) of a model lives. It holds no credentials.
+    pub fn url(&self, model: &Model, verb: &str) -> Url {
         let path = match &self.place {
             Place::Vertex { project: Some(project), location } => {
                 format!("v1/projects/{project}/locations/{location}/publishers/google/models/{model}:{verb}")

@@ -4,6 +4,8 @@
 //! the credentials come from, makes them anew after a 401, and words the errors. It is the only one that sees a key.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use google_cloud_auth::credentials::{
@@ -67,36 +69,38 @@ impl AuthError {
     }
 }
 
-/// Makes headers, and keeps what it needs for that.
-#[derive(Debug)]
+/// Makes headers, and keeps what it needs for that. No `Debug` from here on: the token cache of `google-cloud-auth`
+/// would print the last error of the token server, which may echo what was sent to it.
 pub(crate) struct Authorizer {
     login: Login,
     session: Mutex<Session>,
 }
 
 /// Credentials are made on first use, since making them starts a task, and made anew after a 401.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Session {
     source: Option<Source>,
     generation: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Source {
     credentials: Credentials,
     origin: Origin,
     /// What an error of the token server could echo.
     secrets: Vec<Secret>,
+    /// Whether a token ever came from it.
+    proved: Arc<AtomicBool>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Origin {
     File { path: PathBuf, named_by: &'static str },
     Metadata { gcloud: String },
 }
 
 /// Headers for one request, the secrets in them, and which generation of credentials made them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Authorization {
     pub headers: HeaderMap,
     pub secrets: Vec<Secret>,
@@ -158,9 +162,10 @@ impl Authorizer {
             Ok(Ok(CacheableResource::NotModified)) => {
                 return Err(source.error("the token cache gave no token".to_owned(), true));
             }
-            Ok(Err(error)) => return Err(source.error(chain(&error), error.is_transient())),
+            Ok(Err(error)) => return Err(source.error(plain(&chain(&error)), error.is_transient())),
             Err(_) => return Err(source.error(format!("no answer within {} s", deadline.as_secs()), true)),
         };
+        source.proved.store(true, Ordering::Relaxed);
         let mut secrets = source.secrets;
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         secrets.extend(bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::new));
@@ -174,7 +179,13 @@ impl Source {
             secret.scrub(&mut cause);
         }
         match &self.origin {
-            Origin::Metadata { gcloud } => AuthError::NoCredentials { gcloud: gcloud.clone(), cause },
+            // A metadata server that never gave a token is most likely none at all.
+            Origin::Metadata { gcloud } if !self.proved.load(Ordering::Relaxed) => {
+                AuthError::NoCredentials { gcloud: gcloud.clone(), cause }
+            }
+            Origin::Metadata { .. } => {
+                AuthError::Token { origin: "the metadata server".to_owned(), cause, transient }
+            }
             Origin::File { path, named_by } => {
                 AuthError::Token { origin: format!("{} ({named_by})", path.display()), cause, transient }
             }
@@ -197,9 +208,12 @@ async fn find(wanted: &DefaultCredentials) -> Result<Source, AuthError> {
         None => builder,
     };
     match builder.build() {
-        Ok(credentials) => {
-            Ok(Source { credentials, origin: Origin::Metadata { gcloud }, secrets: Vec::new() })
-        }
+        Ok(credentials) => Ok(Source {
+            credentials,
+            origin: Origin::Metadata { gcloud },
+            secrets: Vec::new(),
+            proved: Arc::default(),
+        }),
         Err(error) => Err(AuthError::NoCredentials { gcloud, cause: error.to_string() }),
     }
 }
@@ -250,7 +264,7 @@ async fn from_file(
     };
     let origin = Origin::File { path: path.to_owned(), named_by };
     match built {
-        Ok(credentials) => Ok(Source { credentials, origin, secrets }),
+        Ok(credentials) => Ok(Source { credentials, origin, secrets, proved: Arc::default() }),
         Err(error) => {
             let mut cause = chain(&error);
             secrets.iter().for_each(|secret| secret.scrub(&mut cause));
@@ -277,6 +291,20 @@ fn collect_secrets(value: &Value, found: &mut Vec<Secret>) {
         Value::Array(items) => items.iter().for_each(|item| collect_secrets(item, found)),
         _ => {}
     }
+}
+
+/// Leaves out what `google-cloud-auth` says about its own retries: it is not what the person at the terminal can use.
+fn plain(message: &str) -> String {
+    let noise = [
+        "Request to fetch the token failed. Subsequent calls with this credential will also fail.",
+        "Fetching the token resulted in transient errors. Subsequent calls with this credential might succeed.",
+        "and future attempts will not succeed",
+        "but future attempts may succeed",
+        "cannot create the authentication headers",
+    ];
+    let text = noise.iter().fold(message.to_owned(), |text, noise| text.replace(noise, ""));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" :", ":").replace(",:", ":");
+    text.trim_matches([':', ' ', ',']).to_owned()
 }
 
 /// An error and its sources on one line, leaving out what a message repeats of its source.

@@ -2,6 +2,7 @@
 //!
 //! It never paces and never tries again, with one exception: after a 401 it makes a new token and sends once more.
 
+use std::fmt;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +18,6 @@ use crate::request::Request;
 use crate::verdict::{Reply, judge};
 
 /// Sends requests to one place. Cheap to share behind a reference or an `Arc`; every method takes `&self`.
-#[derive(Debug)]
 pub struct Client {
     access: Access,
     auth: Authorizer,
@@ -223,6 +223,17 @@ impl Client {
     }
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (access, options) = (&self.access, &self.options);
+        formatter
+            .debug_struct("Client")
+            .field("access", access)
+            .field("options", options)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What came back, before it is judged.
 pub(crate) struct Exchange {
     pub end: End,
@@ -279,3 +290,6 @@ fn connect(access: &Access) -> Result<reqwest::Client, ClientError> {
 }
 
 const AGENT: &str = concat!("finetuning-bench/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests;

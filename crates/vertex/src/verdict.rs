@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::Place;
@@ -151,8 +150,14 @@ pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let decoded = match first {
         None => return Err(Fault::Empty),
-        Some(b'[') => match serde_json::from_slice::<OneElement<T>>(body) {
-            Ok(OneElement([only])) => return Ok(only),
+        Some(b'[') => match serde_json::from_slice::<Vec<T>>(body) {
+            Ok(mut elements) if elements.len() == 1 => return elements.pop().ok_or(Fault::Empty),
+            Ok(elements) => {
+                return Err(Fault::Contract(format!(
+                    "an array of {} where an object belongs",
+                    elements.len()
+                )));
+            }
             Err(error) => Err(error),
         },
         // A derived struct would also take an array or fail on it field by field, so only an object is let through.
@@ -165,9 +170,6 @@ pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
         _ => Fault::NotJson(error.to_string()),
     })
 }
-
-#[derive(Deserialize)]
-struct OneElement<T>([T; 1]);
 
 impl Fault {
     fn outcome(self, reply: Reply<'_>) -> Outcome {
