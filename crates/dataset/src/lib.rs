@@ -5,11 +5,16 @@
 //! never decides whether a row is good: that is the gate's.
 
 pub mod arm;
+pub mod attempts;
 pub mod experiment;
+pub mod key;
 pub mod layout;
+pub mod ledger;
 pub mod prompt;
 pub mod receipt;
 pub mod row;
+pub mod run;
+pub mod scan;
 pub mod selection;
 
 pub use arm::Arm;
