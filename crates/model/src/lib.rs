@@ -6,10 +6,38 @@
 //!
 //! This crate knows nothing of data sets, templates, losses or optimizers, opens no socket, and prints nothing.
 
-pub mod base;
+// What a base is, and where its numbers lie.
 pub mod config;
-pub mod dtype;
-pub mod gguf;
-pub mod lora;
-pub mod nf4;
+
+pub mod base;
+
 pub mod weights;
+
+pub mod gguf;
+
+pub mod dtype;
+
+// What is made of them.
+pub mod nf4;
+
+pub mod lora;
+
+pub mod adapter;
+
+pub mod forecast;
+
+// What computes.
+#[cfg(feature = "libtorch")]
+pub mod device;
+
+#[cfg(feature = "libtorch")]
+pub mod transformer;
+
+#[cfg(feature = "libtorch")]
+pub mod layer;
+
+#[cfg(feature = "libtorch")]
+pub mod rope;
+
+#[cfg(feature = "libtorch")]
+mod weight;

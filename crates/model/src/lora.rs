@@ -91,6 +91,12 @@ impl LoraConfig {
         self.alpha / self.rank as f64
     }
 
+    /// Names of the targets, separated by commas.
+    pub fn target_names(&self) -> String {
+        let names: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
+        names.join(", ")
+    }
+
     /// Trained numbers over the whole model.
     pub fn parameters(&self, config: &Config) -> usize {
         let of = |projection: &Projection| {

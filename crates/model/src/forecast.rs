@@ -1,0 +1,194 @@
+//! How much memory a training run will hold on its device, part by part, before anything is loaded.
+//!
+//! Pure arithmetic over the configuration. Parts are what `transformer` and the training step really allocate at their
+//! peak; the allocator's slack and the CUDA context (some 0.5 GiB) are not in it. The formulas follow the code: change
+//! one with the other.
+
+use crate::config::Config;
+use crate::lora::{LoraConfig, Projection};
+use crate::nf4::Quantization;
+
+/// What decides the memory of a run.
+#[derive(Debug, Clone)]
+pub struct Load<'a> {
+    /// The base.
+    pub config: &'a Config,
+    /// How its matrices are held.
+    pub quantization: Quantization,
+    /// What trains.
+    pub lora: &'a LoraConfig,
+    /// Bytes of the compute type: 2 for bf16, 4 for f32.
+    pub compute_bytes: usize,
+    /// Tokens of the longest row.
+    pub seq_len: usize,
+    /// Micro-batches that are taken through a layer together; their inputs are all kept. 1 for one row a step.
+    pub rows: usize,
+    /// Positions of the head at once.
+    pub head_chunk: usize,
+    /// Layer inputs are kept and layers recomputed; otherwise every layer's activations are kept.
+    pub checkpointing: bool,
+    /// Bytes of optimizer state per trained number: 8 for AdamW, 2 for its 8-bit form.
+    pub optimizer_bytes: usize,
+    /// The embedding lies in host memory.
+    pub host_embedding: bool,
+}
+
+/// Bytes, part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// The seven matrices of every block.
+    pub weights: usize,
+    /// Embedding, head and norms.
+    pub embedding_and_head: usize,
+    /// A and B in fp32.
+    pub adapters: usize,
+    /// Their gradients in fp32.
+    pub gradients: usize,
+    /// The optimizer's state.
+    pub optimizer: usize,
+    /// Inputs of the layers, kept from forward to backward.
+    pub checkpoints: usize,
+    /// The largest layer at work: its dequantised matrices, what autograd keeps, and the gradients in flight.
+    pub recompute: usize,
+    /// A chunk of logits, its softmax and its gradient.
+    pub logits: usize,
+}
+
+impl Forecast {
+    /// The forecast of a load.
+    pub fn of(load: &Load) -> Forecast {
+        let config = load.config;
+        let matrix = |projection: Projection| {
+            let (rows, columns) = projection.shape(config);
+            rows * columns
+        };
+        let weights = |quantization: Quantization| -> usize {
+            Projection::ALL.into_iter().map(|p| quantization.bytes(matrix(p), load.compute_bytes)).sum()
+        };
+        let trained = load.lora.parameters(config);
+        let table = config.vocab_size * config.hidden_size * load.compute_bytes;
+        let tables = match (config.tie_word_embeddings, load.host_embedding) {
+            (true, _) | (false, true) => 1,
+            (false, false) => 2,
+        };
+        let norms = (2 * config.layers + 1) * config.hidden_size * load.compute_bytes;
+        let row_input = load.seq_len * config.hidden_size * load.compute_bytes;
+        let activations = activations(load);
+        // A dense base is used where it lies.
+        let dequantised = match load.quantization {
+            Quantization::None => 0,
+            Quantization::Nf4 { .. } => weights(Quantization::None),
+        };
+        let (checkpoints, recompute) = if load.checkpointing {
+            ((config.layers + 1) * row_input * load.rows, dequantised + activations)
+        } else {
+            (config.layers * activations * load.rows + row_input, config.layers * dequantised)
+        };
+        // Logits and their gradient in f32, and once more in the compute type for the product with the head.
+        let logits = load.head_chunk.min(load.seq_len) * config.vocab_size * (2 * 4 + load.compute_bytes);
+        Forecast {
+            weights: config.layers * weights(load.quantization),
+            embedding_and_head: tables * table + norms,
+            adapters: trained * 4,
+            gradients: trained * 4,
+            optimizer: trained * load.optimizer_bytes,
+            checkpoints,
+            recompute,
+            logits,
+        }
+    }
+
+    /// Every part with its name, in the order of a table.
+    pub fn parts(&self) -> [(&'static str, usize); 8] {
+        [
+            ("weights", self.weights),
+            ("embedding and head", self.embedding_and_head),
+            ("adapters", self.adapters),
+            ("gradients", self.gradients),
+            ("optimizer", self.optimizer),
+            ("checkpoints", self.checkpoints),
+            ("recompute", self.recompute),
+            ("logits", self.logits),
+        ]
+    }
+
+    /// The peak: a chunk of logits and a layer's recompute are never there together, so the larger of them counts.
+    pub fn peak(&self) -> usize {
+        self.weights
+            + self.embedding_and_head
+            + self.adapters
+            + self.gradients
+            + self.optimizer
+            + self.checkpoints
+            + self.recompute.max(self.logits)
+    }
+}
+
+/// What autograd keeps of one layer for one row, and the gradients in flight at the widest point of its backward.
+fn activations(load: &Load) -> usize {
+    let (config, len) = (load.config, load.seq_len);
+    let (hidden, mlp) = (config.hidden_size, config.intermediate_size);
+    let (query, kv) = (config.query_width(), config.kv_width());
+    // Both norms keep their input in f32, and where they compute in another type their output too.
+    let norms = 2 * hidden * 4 + 2 * hidden * load.compute_bytes;
+    // q, k and v after the turn, the attention's output, and its merged form.
+    let attention = (3 * query + 2 * kv) * load.compute_bytes;
+    // The sum after attention; gate, its SiLU, up and their product; the gradients of the last two.
+    let mlp = (hidden + 4 * mlp + 2 * mlp) * load.compute_bytes;
+    let low = load.lora.targets.len() * load.lora.rank * load.compute_bytes;
+    len * (norms + attention + mlp + low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Family, Rope};
+
+    fn qwen3_8b() -> Config {
+        Config {
+            family: Family::Qwen3,
+            hidden_size: 4096,
+            intermediate_size: 12288,
+            layers: 36,
+            heads: 32,
+            kv_heads: 8,
+            head_dim: 128,
+            vocab_size: 151_936,
+            rms_norm_eps: 1e-6,
+            rope: Rope { theta: 1e6, scaling: None },
+            tie_word_embeddings: false,
+            max_position_embeddings: 40_960,
+        }
+    }
+
+    fn gib(bytes: usize) -> f64 {
+        bytes as f64 / f64::from(1 << 30)
+    }
+
+    #[test]
+    fn an_8b_model_at_4096_tokens_fits_where_the_arithmetic_by_hand_says() {
+        let (config, lora) = (qwen3_8b(), LoraConfig::all(16, 16.0));
+        let load = Load {
+            config: &config,
+            quantization: Quantization::Nf4 { double: true },
+            lora: &lora,
+            compute_bytes: 2,
+            seq_len: 4096,
+            rows: 1,
+            head_chunk: 256,
+            checkpointing: true,
+            optimizer_bytes: 8,
+            host_embedding: false,
+        };
+        let forecast = Forecast::of(&load);
+        assert_eq!(lora.parameters(&config), 43_646_976);
+        assert!((gib(forecast.weights) - 3.34).abs() < 0.01, "{forecast:?}");
+        assert!((gib(forecast.embedding_and_head) - 2.32).abs() < 0.01, "{forecast:?}");
+        assert!((gib(forecast.checkpoints) - 1.13).abs() < 0.05, "{forecast:?}");
+        assert!((7.5..9.0).contains(&gib(forecast.peak())), "{} GiB of {forecast:?}", gib(forecast.peak()));
+        let hosted = Forecast::of(&Load { host_embedding: true, ..load.clone() });
+        assert!(forecast.peak() - hosted.peak() == 151_936 * 4096 * 2);
+        let single = Forecast::of(&Load { quantization: Quantization::Nf4 { double: false }, ..load });
+        assert!((gib(single.weights - forecast.weights) - 0.30).abs() < 0.01);
+    }
+}
