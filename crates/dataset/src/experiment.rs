@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::arm::{Arm, ArmError};
 use crate::prompt::{self, Prompt, PromptError};
+use crate::selection::Selection;
+use crate::source::Source;
 
 /// An experiment, read and checked: its arms' system prompts are loaded, its prompts are not.
 #[derive(Debug, Clone)]
@@ -188,6 +190,16 @@ impl Experiment {
         let path = self.smoke.as_deref();
         let path = path.ok_or_else(|| PromptError::NoSmoke { experiment: self.path.clone() })?;
         prompt::load(path, Some(&self.categories))
+    }
+
+    /// Checks every prompt, or every smoke prompt, and chooses among them; none is held.
+    ///
+    /// # Errors
+    /// As [`Experiment::smoke_prompts`].
+    pub fn source(&self, smoke: bool, selection: &Selection) -> Result<Source, PromptError> {
+        let path = if smoke { self.smoke.as_ref() } else { Some(&self.prompts) };
+        let path = path.ok_or_else(|| PromptError::NoSmoke { experiment: self.path.clone() })?;
+        Source::check(path, &self.categories, selection)
     }
 
     /// Returns the arm called `name`.

@@ -16,6 +16,7 @@ pub mod row;
 pub mod run;
 pub mod scan;
 pub mod selection;
+pub mod source;
 
 pub use arm::Arm;
 pub use experiment::Experiment;

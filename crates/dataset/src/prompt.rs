@@ -79,26 +79,7 @@ fn parse(
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let number = index + 1;
         let wrong = |what: String| PromptError::Line { path: path.to_owned(), line: number, what };
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        if line.len() > MAX_LINE_BYTES {
-            return Err(wrong(format!("the line has {} bytes; at most {MAX_LINE_BYTES}", line.len())));
-        }
-        let prompt: Prompt = serde_json::from_slice(line).map_err(|error| {
-            wrong(format!("{error}; a line is {{\"prompt\": …, \"category\": …, \"sub_theme\": …}}"))
-        })?;
-        if prompt.text.trim().is_empty() {
-            return Err(wrong("the prompt is blank".into()));
-        }
-        if let Some(known) = categories.filter(|known| !known.contains_key(&prompt.category)) {
-            let known: Vec<&str> = known.keys().map(String::as_str).collect();
-            return Err(wrong(format!(
-                "unknown category `{}`; one of {}",
-                prompt.category,
-                known.join(", ")
-            )));
-        }
+        let Some(prompt) = parse_line(line, categories).map_err(wrong)? else { continue };
         if let Some(earlier) = first_line.insert(prompt.text.clone(), number) {
             return Err(wrong(format!("the same prompt stands on line {earlier}")));
         }
@@ -108,6 +89,30 @@ fn parse(
         return Err(PromptError::Empty { path: path.to_owned() });
     }
     Ok(prompts)
+}
+
+/// Reads one line, without its end; `None` where it is blank, or else what is wrong with it.
+pub(crate) fn parse_line(
+    line: &[u8],
+    categories: Option<&BTreeMap<String, usize>>,
+) -> Result<Option<Prompt>, String> {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    if line.len() > MAX_LINE_BYTES {
+        return Err(format!("the line has more than {MAX_LINE_BYTES} bytes; a question has some hundred"));
+    }
+    let prompt: Prompt = serde_json::from_slice(line).map_err(|error| {
+        format!("{error}; a line is {{\"prompt\": …, \"category\": …, \"sub_theme\": …}}")
+    })?;
+    if prompt.text.trim().is_empty() {
+        return Err("the prompt is blank".into());
+    }
+    if let Some(known) = categories.filter(|known| !known.contains_key(&prompt.category)) {
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        return Err(format!("unknown category `{}`; one of {}", prompt.category, known.join(", ")));
+    }
+    Ok(Some(prompt))
 }
 
 #[cfg(test)]

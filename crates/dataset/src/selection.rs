@@ -34,8 +34,7 @@ impl Selection {
 fn draw(prompts: Vec<Prompt>, count: usize, seed: u64) -> Vec<Prompt> {
     let mut ranked: BTreeMap<String, Vec<([u8; 32], usize)>> = BTreeMap::new();
     for (index, prompt) in prompts.iter().enumerate() {
-        let rank = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(&prompt.text).finalize();
-        ranked.entry(prompt.category.clone()).or_default().push((rank.into(), index));
+        ranked.entry(prompt.category.clone()).or_default().push((rank(seed, &prompt.text), index));
     }
     let mut taken = vec![false; prompts.len()];
     for ranks in ranked.values_mut() {
@@ -43,6 +42,11 @@ fn draw(prompts: Vec<Prompt>, count: usize, seed: u64) -> Vec<Prompt> {
         ranks.iter().take(count).for_each(|&(_, index)| taken[index] = true);
     }
     prompts.into_iter().zip(taken).filter_map(|(prompt, taken)| taken.then_some(prompt)).collect()
+}
+
+/// Where a prompt stands in the draw of its category: the lowest are drawn.
+pub(crate) fn rank(seed: u64, text: &str) -> [u8; 32] {
+    Sha256::new().chain_update(seed.to_le_bytes()).chain_update(text).finalize().into()
 }
 
 #[cfg(test)]
