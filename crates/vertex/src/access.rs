@@ -49,6 +49,8 @@ pub(crate) struct DefaultCredentials {
     pub variable: Option<PathBuf>,
     /// Where `gcloud auth application-default login` writes.
     pub gcloud: Option<PathBuf>,
+    /// `GCE_METADATA_HOST`, where the metadata server is not at its usual address.
+    pub metadata_host: Option<String>,
     /// Who is billed, if it was set.
     pub quota_project: Option<String>,
     /// Who is billed for a user's credentials otherwise.
@@ -220,6 +222,7 @@ fn vertex_access(
         (Some(_), _) => Login::Default(DefaultCredentials {
             variable: get("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from),
             gcloud: gcloud_file(get),
+            metadata_host: get("GCE_METADATA_HOST"),
             quota_project: get("GOOGLE_CLOUD_QUOTA_PROJECT"),
             project: project.clone(),
         }),

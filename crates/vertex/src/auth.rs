@@ -23,14 +23,13 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const METADATA_DEADLINE: Duration = Duration::from_secs(5);
 const TOKEN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Why there is no token. Each says what to set, and where.
+/// Why there is no token. What to do about it is said beside it, in [`crate::refusal`].
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum AuthError {
+pub(crate) enum AuthError {
     /// No source of credentials exists.
     #[error(
         "no Google credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, {gcloud}, and no metadata server answered \
-         ({cause}); run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS in the \
-         environment or in .env to the path of a key file"
+         ({cause})"
     )]
     NoCredentials {
         /// What became of gcloud's file.
@@ -49,9 +48,7 @@ pub enum AuthError {
         cause: String,
     },
     /// The credentials were not accepted, or who should accept them could not be reached.
-    #[error("no access token with the credentials from {origin}: {cause}{}", if *transient { "" } else {
-        "; run `gcloud auth application-default login` again, or check GOOGLE_APPLICATION_CREDENTIALS"
-    })]
+    #[error("no access token with the credentials from {origin}: {cause}")]
     Token {
         /// Where the credentials come from.
         origin: String,
@@ -64,7 +61,7 @@ pub enum AuthError {
 
 impl AuthError {
     /// Whether another try may help.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self, AuthError::Token { transient: true, .. })
     }
 }
@@ -205,6 +202,10 @@ async fn find(wanted: &DefaultCredentials) -> Result<Source, AuthError> {
     let builder = mds::Builder::default().with_scopes([SCOPE]);
     let builder = match &wanted.quota_project {
         Some(project) => builder.with_quota_project_id(project),
+        None => builder,
+    };
+    let builder = match &wanted.metadata_host {
+        Some(host) => builder.with_endpoint(format!("http://{host}")),
         None => builder,
     };
     match builder.build() {

@@ -8,22 +8,25 @@
 //! ([`judge`] → [`Outcome`]).
 
 mod access;
-mod answer;
-mod auth;
-mod client;
-mod outcome;
-mod preflight;
-mod refusal;
 mod request;
+
+mod client;
+mod preflight;
+
+mod answer;
+mod outcome;
+mod verdict;
+
+mod refusal;
+mod throttle;
+
+mod auth;
 mod retry;
 mod secret;
-mod throttle;
-mod verdict;
 pub mod wire;
 
 pub use access::{Access, AccessError, Place};
 pub use answer::{Answer, FinishReason, TokenMismatch, Usage};
-pub use auth::AuthError;
 pub use client::{Attempt, Client, ClientError, Options, install_crypto};
 pub use outcome::{Block, Fatal, FatalKind, Outcome, Scope, Stage, Throttle, Transient, TransientKind};
 pub use preflight::{CountError, Preflight, PreflightError};

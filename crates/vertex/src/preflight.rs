@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::client::{Client, End, Exchange};
-use crate::outcome::{Fatal, Outcome, Throttle, Transient, TransientKind};
+use crate::outcome::{Fatal, FatalKind, Outcome, Throttle, Transient, TransientKind};
 use crate::request::{Model, Request};
 use crate::retry::Backoff;
 use crate::verdict::{Fault, decode, judge_error};
@@ -95,6 +95,24 @@ impl Client {
                     message: transient.message,
                 }),
             };
+        }
+    }
+
+    /// Refuses a prompt that is over its model's input limit. A token is at least a byte, so a prompt of fewer bytes
+    /// than the limit has tokens passes without a question; only a longer one is counted by the service.
+    pub async fn check_length(&self, request: &Request) -> Result<(), CountError> {
+        let Some(limit) = request.model.input_limit() else { return Ok(()) };
+        if (request.system.len() + request.prompt.len()) as u64 <= limit {
+            return Ok(());
+        }
+        match self.count_tokens(request).await? {
+            tokens if tokens > limit => Err(CountError::Refused(Fatal {
+                kind: FatalKind::PromptTooLong,
+                status: 400,
+                message: format!("the prompt has {tokens} tokens, but {} takes {limit}", request.model),
+                remedy: "shorten the prompt".to_owned(),
+            })),
+            _ => Ok(()),
         }
     }
 

@@ -5,7 +5,8 @@ use crate::outcome::{Fatal, FatalKind};
 use crate::wire;
 
 const KEY: &str = "check GOOGLE_API_KEY or GEMINI_API_KEY in the environment or in .env";
-const LOGIN: &str = "run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS at a valid key file";
+const LOGIN: &str = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS in the \
+     environment or in .env to the path of a valid key file";
 
 pub(crate) fn read(
     status: u16,

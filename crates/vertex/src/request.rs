@@ -146,6 +146,13 @@ impl Model {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// How many tokens prompt and system prompt may have together, for the families whose model pages say so
+    /// (ai.google.dev/gemini-api/docs/models); `None` for others.
+    pub fn input_limit(&self) -> Option<u64> {
+        let known = ["gemini-2.0-flash", "gemini-2.5-pro", "gemini-2.5-flash", "gemini-3-", "gemini-3.1-"];
+        known.iter().any(|family| self.0.starts_with(family)).then_some(1_048_576)
+    }
 }
 
 impl FromStr for Model {

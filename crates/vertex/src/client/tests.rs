@@ -266,3 +266,83 @@ async fn a_file_that_holds_no_credentials_is_named() {
     assert!(format!("{attempt:?}").contains("it is not JSON (line 1"), "{attempt:?}");
     assert!(!format!("{attempt:?}").contains("unclosed-secret"));
 }
+
+#[tokio::test]
+async fn a_metadata_server_gives_a_token() {
+    let bench = Bench::new().await;
+    Mock::given(method("GET"))
+        .and(path("/computeMetadata/v1/instance/service-accounts/default/token"))
+        .and(header("metadata-flavor", "Google"))
+        .respond_with(Tokens::default())
+        .expect(1)
+        .mount(&bench.server)
+        .await;
+    Mock::given(method("POST"))
+        .and(header("authorization", "Bearer token-1"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(ANSWER))
+        .expect(1)
+        .mount(&bench.server)
+        .await;
+    let client = bench.client_as(Login::Default(DefaultCredentials {
+        gcloud: Some(bench.folder.path().join("none.json")),
+        metadata_host: Some(bench.server.address().to_string()),
+        ..DefaultCredentials::default()
+    }));
+    let attempt = client.generate(&request()).await;
+    assert!(matches!(attempt.outcome, Outcome::Answer(_)), "{attempt:?}");
+}
+
+#[tokio::test]
+async fn no_credentials_anywhere_is_said_with_every_place_that_was_tried() {
+    let bench = Bench::new().await;
+    // Bound and let go: no metadata server listens there.
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = bench.client_as(Login::Default(DefaultCredentials {
+        gcloud: Some(bench.folder.path().join("none.json")),
+        metadata_host: Some(nobody.to_string()),
+        ..DefaultCredentials::default()
+    }));
+    let Outcome::Unauthorized(fatal) = client.generate(&request()).await.outcome else {
+        panic!("credentials?")
+    };
+    for named in [
+        "GOOGLE_APPLICATION_CREDENTIALS is not set",
+        "none.json does not exist",
+        "no metadata server answered",
+        "in the environment or in .env",
+    ] {
+        assert!(fatal.to_string().contains(named), "{fatal}");
+    }
+    assert_eq!(bench.server.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_outside_identity_is_exchanged_for_a_token() {
+    let bench = Bench::new().await;
+    let subject = bench.folder.path().join("subject.txt");
+    std::fs::write(&subject, "subject-token-of-the-test").unwrap();
+    let file = bench.write(&json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/ci",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": format!("{}/sts", bench.server.uri()),
+        "credential_source": {"file": subject},
+    }));
+    let issued = "urn:ietf:params:oauth:token-type:access_token";
+    let token = json!({
+        "access_token": "token-1", "issued_token_type": issued, "token_type": "Bearer", "expires_in": 3600,
+    });
+    Mock::given(path("/sts"))
+        .and(wiremock::matchers::body_string_contains("subject-token-of-the-test"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(token))
+        .expect(1)
+        .mount(&bench.server)
+        .await;
+    Mock::given(header("authorization", "Bearer token-1"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(ANSWER))
+        .expect(1)
+        .mount(&bench.server)
+        .await;
+    let attempt = bench.client(&file).generate(&request()).await;
+    assert!(matches!(attempt.outcome, Outcome::Answer(_)), "{attempt:?}");
+}

@@ -115,3 +115,22 @@ async fn counts_a_prompt_with_its_system_prompt() {
     let without = client(&MockServer::start().await.uri());
     assert_eq!(without.count_tokens(&request()).await, Err(CountError::NotOffered));
 }
+
+#[tokio::test]
+async fn a_prompt_over_the_limit_is_refused_and_a_short_one_is_not_even_counted() {
+    for (bytes, tokens, calls, passes) in
+        [(1000, 0, 0, true), (2 << 20, 500_000, 1, true), (2 << 20, 1_048_577, 1, false)]
+    {
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(counted(tokens)).expect(calls).mount(&server).await;
+        let long = vertex::Request::new(model(), "", "x".repeat(bytes));
+        match client(&server.uri()).check_length(&long).await {
+            Ok(()) => assert!(passes, "{tokens} tokens pass"),
+            Err(error) => {
+                assert!(!passes, "{error}");
+                let expected = "the prompt has 1048577 tokens, but gemini-3.1-pro-preview takes 1048576 (shorten the prompt)";
+                assert_eq!(error.to_string(), expected);
+            }
+        }
+    }
+}
