@@ -1,1 +1,69 @@
-fn main() {}
+//! What each client makes of each service, in virtual time: `cargo bench -p pacer`
+//!
+//! The table is Markdown on stdout. Nothing in it depends on the machine.
+
+#![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
+
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use sim::scenario::{Figures, Kind, Knowledge, Who, measure};
+
+fn main() {
+    println!("978 requests, log-normal latency around 14.7 s, 4,500 tokens each, means of 8 seeds.");
+    println!(
+        "φ = oracle's makespan / ours; w = 429s per success; 90 % = seconds until 90 % of the capacity is used;"
+    );
+    println!("+50 %, -50 % = seconds until it is again after such a step (120 → 180 → 90 a minute).");
+    let ours = |knowledge| Who::Ours(knowledge);
+    let all = [
+        ("ours, told", ours(Knowledge::Told)),
+        ("ours, hinted", ours(Knowledge::Hinted)),
+        ("ours, retryDelay only", ours(Knowledge::RetryOnly)),
+        ("ours, blind", ours(Knowledge::Blind)),
+        ("serial script, sleeps 65 s", Who::Serial),
+        ("64 workers, SDK backoff", Who::Workers),
+        ("fixed bucket, 100 k tokens", Who::Fixed),
+    ];
+    let services = [
+        ("request bucket: 60 a minute, bucket of 10", Kind::RequestBucket),
+        ("token bucket: 500 k a minute, 5 s of burst", Kind::TokenBucket),
+        ("fixed window: 10 a minute", Kind::FixedWindow),
+        ("fast window: 100 in 2 s, latency 0.4 s", Kind::FastWindow),
+        ("shared pool: 500 k a minute ± 50 %, brown-outs", Kind::SharedPool),
+        ("day quota: 120 a minute, 500 a day", Kind::DayQuota),
+        ("steps: 120, 180, 90 a minute", Kind::Steps),
+        ("outage: 120 a minute, none for 10 minutes", Kind::Outage),
+    ];
+    for (title, kind) in services {
+        println!("\n### {title}\n");
+        println!("| client | φ | worst φ | w | makespan | lost | left | 90 % | +50 % | -50 % |");
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        for (name, who) in all {
+            // Nobody can be told what a shared pool holds, and it gives no hints.
+            let unknowable = matches!(who, Who::Ours(known) if known != Knowledge::Blind);
+            if kind == Kind::SharedPool && unknowable || kind == Kind::Steps && who == ours(Knowledge::Told) {
+                continue;
+            }
+            println!("{}", row(name, kind, measure(kind, who)));
+        }
+    }
+}
+
+fn row(name: &str, kind: Kind, figures: Figures) -> String {
+    let seconds = |value: Option<f64>| value.map_or("never".to_owned(), |value| format!("{value:.0} s"));
+    let step = |value| if kind == Kind::Steps { seconds(value) } else { "·".to_owned() };
+    let ninety = if kind == Kind::SharedPool { "·".to_owned() } else { seconds(figures.ninety) };
+    let phi = |phi: f64| if figures.lost + figures.left > 0 { "·".to_owned() } else { format!("{phi:.3}") };
+    format!(
+        "| {name} | {} | {} | {:.4} | {:.0} s | {} | {} | {ninety} | {} | {} |",
+        phi(figures.phi),
+        phi(figures.least_phi),
+        figures.waste,
+        figures.makespan,
+        figures.lost,
+        figures.left,
+        step(figures.up),
+        step(figures.down),
+    )
+}
