@@ -1,0 +1,44 @@
+//! `cargo xtask status`.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use dataset::Experiment;
+use status::flags::StatusFlags;
+use status::{State, screen};
+
+fn main() -> ExitCode {
+    match run(&StatusFlags::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the one place where this command prints an error")]
+            {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(flags: &StatusFlags) -> anyhow::Result<()> {
+    let experiment = Experiment::load(&flags.places.experiment)?;
+    let (layout, models) = (flags.places.layout(&experiment), flags.places.models(&experiment));
+    let mut out = std::io::stdout().lock();
+    loop {
+        let state = State::read(&experiment, &layout, &models)?;
+        let text = match flags.json {
+            true => format!("{}\n", serde_json::to_string_pretty(&state)?),
+            false => screen::screen(&state),
+        };
+        // Home and clear, so that a watched screen stays in place; never in JSON, which a program reads line by line.
+        let clear = if flags.watch.is_some() && !flags.json { "\x1b[H\x1b[2J" } else { "" };
+        write!(out, "{clear}{text}")?;
+        out.flush()?;
+        match flags.watch {
+            None => return Ok(()),
+            Some(seconds) => std::thread::park_timeout(Duration::from_secs(seconds)),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The ledgers: how many rows, how fast, at what price.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use dataset::{Experiment, Layout, Row};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::state::StateError;
+
+/// The rate is taken over the rows that arrived within this many seconds of the last one.
+const RATE_WINDOW: f64 = 600.0;
+
+/// One arm's ledger.
+#[derive(Debug, Default, Serialize)]
+pub struct ArmRows {
+    /// The arm.
+    pub arm: String,
+    /// The ledger.
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: usize,
+    /// Prompts that have no row yet.
+    pub missing: usize,
+    /// The ledger's length in bytes.
+    pub bytes: u64,
+    /// Lines that are not rows.
+    pub unreadable: usize,
+    /// Rows per category.
+    pub categories: BTreeMap<String, usize>,
+    /// Rows per finish reason, as spelled in the rows.
+    pub finish_reasons: BTreeMap<String, usize>,
+    /// Tokens of the rows.
+    pub tokens: Tokens,
+    /// Rows that were asked again with a larger budget.
+    pub escalated: usize,
+    /// Rows that were sampled again after a reply of the wrong form.
+    pub resampled: usize,
+    /// Rows a minute over the last ten minutes of writing.
+    pub rows_per_minute: Option<f64>,
+    /// When the last row arrived.
+    pub last_row: Option<Timestamp>,
+}
+
+/// Sums of tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// Prompt and system prompt.
+    pub input: u64,
+    /// Visible text.
+    pub output: u64,
+    /// Hidden thoughts.
+    pub thoughts: u64,
+    /// Visible text and thoughts, as billed.
+    pub billed_output: u64,
+}
+
+/// Reads every arm's ledger; returns them with the number of prompts that only some arms have answered.
+///
+/// # Errors
+/// A ledger that exists and cannot be read.
+pub fn read(
+    experiment: &Experiment,
+    layout: &Layout,
+    prompts: usize,
+) -> Result<(Vec<ArmRows>, usize), StateError> {
+    let mut arms = Vec::new();
+    let mut answered: HashMap<String, usize> = HashMap::new();
+    for arm in &experiment.arms {
+        let path = layout.ledger(&arm.name);
+        let read = read_arm(&arm.name, &path, prompts, &mut answered);
+        arms.push(read.map_err(|source| StateError::File { path, source })?);
+    }
+    let incomplete = answered.values().filter(|&&arms| arms < experiment.arms.len()).count();
+    Ok((arms, incomplete))
+}
+
+fn read_arm(
+    arm: &str,
+    path: &Path,
+    prompts: usize,
+    answered: &mut HashMap<String, usize>,
+) -> io::Result<ArmRows> {
+    let mut read = ArmRows { arm: arm.to_owned(), path: path.to_owned(), ..ArmRows::default() };
+    let mut times = Vec::new();
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(file) => {
+            read.bytes = file.metadata()?.len();
+            let mut source = BufReader::with_capacity(1 << 20, file);
+            let mut line = Vec::new();
+            while source.read_until(b'\n', &mut line)? > 0 {
+                match serde_json::from_slice::<Row>(&line) {
+                    Ok(row) => {
+                        times.extend(row.meta.timestamp.parse::<Timestamp>().ok());
+                        *answered.entry(row.instruction.clone()).or_default() += 1;
+                        read.add(&row);
+                    }
+                    Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
+                    Err(_) => read.unreadable += 1,
+                }
+                line.clear();
+            }
+        }
+    }
+    read.missing = prompts.saturating_sub(read.rows);
+    read.last_row = times.iter().max().copied();
+    read.rows_per_minute = rows_per_minute(&mut times);
+    Ok(read)
+}
+
+impl ArmRows {
+    fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        *self.categories.entry(row.meta.category.clone()).or_default() += 1;
+        *self.finish_reasons.entry(row.meta.finish_reason.clone()).or_default() += 1;
+        self.escalated += usize::from(row.meta.escalated > 0);
+        self.resampled += usize::from(row.meta.resampled > 0);
+        self.tokens.input += row.token_stats.input;
+        self.tokens.output += row.token_stats.output;
+        self.tokens.thoughts += row.token_stats.thoughts.unwrap_or_default();
+        self.tokens.billed_output += row.token_stats.billed_output();
+    }
+
+    /// Minutes until the arm is whole at the present rate.
+    pub fn minutes_left(&self) -> Option<f64> {
+        self.rows_per_minute.filter(|rate| *rate > 0.0).map(|rate| self.missing as f64 / rate)
+    }
+}
+
+/// Rows a minute among the last ones; `None` where fewer than two tell.
+fn rows_per_minute(times: &mut [Timestamp]) -> Option<f64> {
+    times.sort_unstable();
+    let last = times.last()?;
+    let age = |time: &Timestamp| last.duration_since(*time).as_secs_f64();
+    let first = times.iter().find(|time| age(time) <= RATE_WINDOW)?;
+    let recent = times.iter().filter(|time| age(time) <= RATE_WINDOW).count();
+    let span = age(first);
+    (recent > 1 && span > 0.0).then(|| (recent - 1) as f64 / span * 60.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_forgets_what_was_long_ago() {
+        let time = |second: i64| Timestamp::from_second(second).unwrap();
+        let mut times: Vec<Timestamp> = (0..61).map(|n| time(100_000 + n)).collect();
+        times.extend((0..50).map(time));
+        let rate = rows_per_minute(&mut times).unwrap();
+        assert!((rate - 60.0).abs() < 1e-9, "{rate}");
+        assert_eq!(rows_per_minute(&mut [time(5)]), None);
+        assert_eq!(rows_per_minute(&mut [time(5), time(5)]), None);
+    }
+}
