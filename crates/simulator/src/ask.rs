@@ -195,7 +195,7 @@ fn contents(top: &Map<String, Value>, route: &Route<'_>) -> Result<Vec<(String, 
             if !known && (route.backend == Backend::Vertex || !role.is_empty()) {
                 return Err(GoogleError::invalid("Please use a valid role: user, model."));
             }
-            if !turn.get("parts").and_then(Value::as_array).is_some_and(|parts| !parts.is_empty()) {
+            if turn.get("parts").and_then(Value::as_array).is_none_or(Vec::is_empty) {
                 return Err(GoogleError::invalid(match route.backend {
                     Backend::Vertex => "Unable to submit request because it must include at least one parts field, which describes the prompt input. Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini",
                     Backend::Developer => "* GenerateContentRequest.contents[0].parts: contents.parts must not be empty.\n",

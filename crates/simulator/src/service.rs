@@ -21,6 +21,7 @@ use crate::route::{Backend, Method, Route};
 use crate::scenario::Scenario;
 use crate::state::{Limit, Outcome, Refused, State};
 use crate::stream;
+use crate::usage;
 use crate::wire::{Body, Reply, Wire};
 
 /// Texts that are kept ready, so that a bench does not measure how they are composed.
@@ -154,8 +155,8 @@ impl Service {
         let arm = self.scenario.arm.unwrap_or_else(|| Arm::of(&ask.system));
         let text = self.text(arm, &ask);
         let always = Dice::new(self.scenario.seed, ask.key, 0);
-        let draft =
-            Draft { text: text.to_string(), thoughts: self.scenario.thoughts.tokens(always, ask.effort) };
+        let thoughts = self.scenario.thoughts.tokens(always, ask.effort, usage::tokens(&text));
+        let draft = Draft { text: text.to_string(), thoughts };
         let cost = reply::say(&draft, &ask, None).tokens;
 
         // 3. Quotas, then the fate of this ask. A refused ask leaves the prompt's script where it was.

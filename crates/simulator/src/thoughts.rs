@@ -7,6 +7,9 @@ use crate::number::{NotNegative, Positive};
 
 const PURPOSE: u64 = 0x7_4047;
 
+/// Hidden tokens of a prompt whose text alone fills `with_text`.
+const LEAST: f64 = 32.0;
+
 /// The `[thoughts]` table: hidden tokens at thinking level high, log-normal over prompts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +20,10 @@ pub struct Thoughts {
     /// Spread; 0.5 by default.
     #[serde(default = "sigma")]
     pub sigma: NotNegative,
+    /// Whether `median` counts the visible text too, so that the share of answers that overrun a budget does not
+    /// depend on how long the written answers are; it does not by default.
+    #[serde(default)]
+    pub with_text: bool,
 }
 
 fn median() -> Positive {
@@ -29,7 +36,7 @@ fn sigma() -> NotNegative {
 
 impl Default for Thoughts {
     fn default() -> Self {
-        Self { median: median(), sigma: sigma() }
+        Self { median: median(), sigma: sigma(), with_text: false }
     }
 }
 
@@ -43,9 +50,11 @@ pub enum Effort {
 }
 
 impl Thoughts {
-    /// Hidden tokens. `dice` must not depend on the ask: a prompt that is asked again thinks as long.
-    pub fn tokens(&self, dice: Dice, effort: Effort) -> u64 {
-        let whole = self.median.0 * (self.sigma.0 * dice.normal(PURPOSE)).exp();
+    /// Hidden tokens beside `visible` ones. `dice` must not depend on the ask: a prompt that is asked again thinks as
+    /// long.
+    pub fn tokens(&self, dice: Dice, effort: Effort, visible: u64) -> u64 {
+        let drawn = self.median.0 * (self.sigma.0 * dice.normal(PURPOSE)).exp();
+        let whole = if self.with_text { (drawn - visible as f64).max(LEAST) } else { drawn };
         match effort {
             Effort::Level(factor) => (whole * factor).round() as u64,
             Effort::Budget(most) => (whole.round() as u64).min(most),

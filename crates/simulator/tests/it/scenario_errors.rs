@@ -1,0 +1,90 @@
+//! A bad scenario gets the file, the line and the remedy.
+
+use simulator::Scenario;
+
+fn check(scenario: &str, line: usize, says: &str) {
+    let error = Scenario::parse("bad.toml", scenario).unwrap_err().to_string();
+
+    assert!(error.starts_with(&format!("bad.toml:{line}: ")), "{error}");
+    assert!(error.contains(says), "{error}");
+    assert!(error.ends_with("correct this line (fixtures/scenarios shows every key in use)"), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_known_ones() {
+    check("seed = 1\nsede = 2", 2, "unknown field `sede`, expected one of `description`, `seed`");
+    check(
+        "[[quota]]\nmetric = \"requests\"\nper = \"minute\"\nlimit = 5\nbrust = 3",
+        5,
+        "unknown field `brust`",
+    );
+    check("seed = 1\n\n[[fault]]\nkind = \"error\"\nshare = 0.5\nsatus = 500", 6, "unknown field `satus`");
+    check("[latency]\nfixed = { ms = 1, s = 2 }", 2, "unexpected keys in table: s, available keys: ms");
+}
+
+#[test]
+fn rates_are_above_zero_and_shares_are_shares() {
+    check(
+        "[[quota]]\nmetric = \"requests\"\nper = \"minute\"\nlimit = -5",
+        4,
+        "-5 is not allowed here: give a number above zero",
+    );
+    check("[shared_pool]\ntokens_per_minute = 0", 2, "give a number above zero");
+    check("[[fault]]\nkind = \"hang\"\nshare = 1.5", 3, "1.5 is not a share: give a number from 0 to 1");
+    check("[[fault]]\nkind = \"hang\"\nat = [0]", 3, "0 is not a count");
+    check("[latency]\nfixed = { ms = -1 }", 2, "give zero or a number above it");
+}
+
+#[test]
+fn words_are_known_ones() {
+    check(
+        "[[quota]]\nmetric = \"requests\"\nper = \"hour\"\nlimit = 5",
+        3,
+        "unknown variant `hour`, expected `minute` or `day`",
+    );
+    check("[[fault]]\nkind = \"explode\"\nshare = 1", 2, "unknown variant `explode`");
+    check("[[script]]\nprompt_contains = \"a\"\nsteps = [\"explode\"]", 1, "unknown variant `explode`");
+    check(
+        "[[script]]\nprompt_contains = \"a\"\nsteps = [\"700\"]",
+        1,
+        "a status is a number from 400 to 599",
+    );
+    check("[latency]\nquick = { ms = 1 }", 2, "unknown variant `quick`");
+}
+
+#[test]
+fn tables_that_make_no_sense_are_refused() {
+    check(
+        "seed = 1\n[[fault]]\nkind = \"hang\"",
+        2,
+        "this fault never strikes: give `share`, `at` or `burst`",
+    );
+    check(
+        "[[fault]]\nkind = \"hang\"\nshare = 1\nstatus = 500",
+        1,
+        "`status` is only for the kinds error, error-array and html",
+    );
+    check(
+        "[[fault]]\nkind = \"error\"\nburst = { every = 2, length = 3 }",
+        1,
+        "a burst of 3 does not fit into every 2",
+    );
+    check(
+        "[latency]\nuniform = { least_ms = 5, most_ms = 1 }",
+        1,
+        "least_ms = 5 lies above most_ms = 1: swap them",
+    );
+    check("[[script]]\nprompt_contains = \"a\"\nsteps = []", 1, "this script has no step");
+    check("seed = 1\nthis is not TOML", 2, "");
+}
+
+#[test]
+fn a_name_that_is_nothing_lists_the_presets() {
+    let error = Scenario::named("clam").unwrap_err().to_string();
+
+    assert!(
+        error.contains("no scenario \"clam\"") && error.contains("calm, demo, seed-run, storm"),
+        "{error}"
+    );
+}
