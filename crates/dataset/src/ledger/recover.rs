@@ -19,6 +19,21 @@ pub struct Recovery {
     pub bytes: u64,
 }
 
+impl Recovery {
+    /// Says what was done to the ledger at `path`, for a person.
+    pub fn describe(&self, path: &Path) -> String {
+        match &self.set_aside {
+            Some(torn) => format!(
+                "{}: an earlier run was cut off; {} bytes that are no whole row are now in {}",
+                path.display(),
+                self.bytes,
+                torn.display()
+            ),
+            None => format!("{}: the last row lacked its line end and has it now", path.display()),
+        }
+    }
+}
+
 /// Makes the ledger at `path` end with a whole line. `torn` names the `n`-th file that pieces may go to.
 ///
 /// # Errors

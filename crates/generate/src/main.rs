@@ -1,0 +1,182 @@
+//! `cargo xtask gen`: parse, plan, look whether the service would answer, ask, report.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Parser;
+use generate::books::Books;
+use generate::dispatch::Dispatch;
+use generate::ending::{self, Pairs};
+use generate::flags::Flags;
+use generate::forecast;
+use generate::plan::{Plan, Standing};
+use generate::preflight;
+use generate::screen::Screen;
+use generate::stop::Stop;
+use generate::versions::Versions;
+use pacer::Pacer;
+use progress::{Mode, Progress};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing_subscriber::EnvFilter;
+use vertex::{Access, Client};
+
+/// The input is wrong, or pairs are missing.
+const WRONG_INPUT: u8 = 1;
+/// Something else went wrong.
+const UNEXPECTED: u8 = 2;
+/// Interrupted; the same command resumes.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::from(WRONG_INPUT) } else { ExitCode::SUCCESS };
+            // Nobody is left to tell when the terminal is gone.
+            drop(error.print());
+            return code;
+        }
+    };
+    let progress = Progress::new(Mode::Auto);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(progress.writer()).init();
+    match run(&flags, &progress) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            progress.say(&format!("error: {error:#}"));
+            ExitCode::from(WRONG_INPUT)
+        }
+    }
+}
+
+fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
+    load_env_file()?;
+    vertex::install_crypto();
+    let plan = Plan::new(flags)?;
+    if flags.dry_run {
+        return dry_run(&plan);
+    }
+    let pacer = Pacer::new(plan.limits, fastrand::u64(..))?;
+    let client = Client::new(Access::from_env()?, plan.options)?;
+    let (standing, ledgers) = plan.open(|line| progress.say(line))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let missing: u64 = standing.tally.iter().map(|arm| arm.total - arm.before).sum();
+    if missing > 0 {
+        let place = client.access().to_string();
+        progress.say(&format!("asking {} through {place} for {missing} answers", plan.common.model));
+        let checked = runtime.block_on(async {
+            tokio::select! {
+                checked = preflight::check(&plan, &client) => Some(checked),
+                // Before the first request there is nothing to keep.
+                _ = tokio::signal::ctrl_c() => None,
+            }
+        });
+        let Some(checked) = checked else { return Ok(INTERRUPTED) };
+        checked?;
+    }
+    let attempts = dataset::attempts::open(&plan.layout.attempts())?;
+    plan.run.save(&plan.layout.run())?;
+
+    let (telling, told) = unbounded_channel();
+    let ledgers = ledgers.into_iter().map(dataset::ledger::Ledger::into_parts).collect();
+    let Standing { indexes, tally, .. } = standing;
+    let price = plan.experiment.price;
+    let dispatch = Dispatch {
+        screen: Screen::new(progress.clone(), &plan.common.arms, &tally, price),
+        common: Arc::new(plan.common.clone()),
+        client: Arc::new(client),
+        pacer,
+        max_attempts: plan.max_attempts,
+        books: Books::open(ledgers, attempts, telling)?,
+        told,
+        versions: Versions::new(plan.run.clone(), plan.layout.run(), plan.accepted_versions.clone()),
+        indexes,
+        tally,
+        interrupts: runtime.block_on(async { interrupts() })?,
+        attempts_path: plan.layout.attempts().display().to_string(),
+    };
+    let ended = runtime.block_on(dispatch.run(plan.source.prompts()?));
+    // Requests that were given up need not be waited for.
+    runtime.shutdown_background();
+
+    let pairs = Pairs::of(&plan.source, &plan.common.arms, &ended)?;
+    progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price));
+    Ok(match ended.stop {
+        None if pairs.all_whole() => 0,
+        None => WRONG_INPUT,
+        Some(Stop::Interrupted) => INTERRUPTED,
+        Some(stop) => {
+            let unexpected = matches!(stop, Stop::Disk(_) | Stop::Run(_) | Stop::Bug(_));
+            progress.say(&format!("error: {:#}", anyhow::Error::new(stop)));
+            if unexpected { UNEXPECTED } else { WRONG_INPUT }
+        }
+    })
+}
+
+fn dry_run(plan: &Plan) -> anyhow::Result<u8> {
+    let standing = plan.look()?;
+    let mut arms = Vec::new();
+    for (name, (tally, (totals, rows))) in
+        plan.common.arms.iter().zip(standing.tally.iter().zip(&standing.past))
+    {
+        let mean = |tokens: u64| tokens as f64 / *rows as f64;
+        arms.push(forecast::Arm {
+            name: name.clone(),
+            missing: tally.total - tally.before,
+            bytes: 0,
+            past: (*rows > 0).then(|| (mean(totals.input), mean(totals.billed_output))),
+        });
+    }
+    for prompt in plan.source.prompts()? {
+        let prompt = prompt?;
+        for (place, arm) in arms.iter_mut().enumerate() {
+            if standing.indexes[place].find(&prompt.text).is_none() {
+                arm.bytes += (plan.common.system_prompt(place).len() + prompt.text.len()) as u64;
+            }
+        }
+    }
+    let quota = forecast::Quota {
+        requests_per_minute: plan.limits.requests_per_minute,
+        tokens_per_minute: plan.limits.tokens_per_minute,
+        max_in_flight: plan.limits.max_in_flight,
+    };
+    let report = forecast::report(&arms, plan.experiment.price, quota);
+    std::io::stdout().write_all(report.as_bytes()).context("cannot write the forecast to standard output")?;
+    Ok(0)
+}
+
+/// Reads `.env` from the working directory or one above it. What the environment sets already stays.
+fn load_env_file() -> anyhow::Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        // The error would print the line, and the line may hold a key.
+        Err(dotenvy::Error::LineParse(_, _)) => {
+            anyhow::bail!(
+                ".env has a line that is not NAME=value; correct it (it is not shown, as it may hold a secret)"
+            )
+        }
+        Err(error) => Err(error).context("cannot read .env"),
+    }
+}
+
+/// Sends one message for each Ctrl-C, and for a request to end where the system has one.
+fn interrupts() -> anyhow::Result<UnboundedReceiver<()>> {
+    let (sender, receiver) = unbounded_channel();
+    let told = sender.clone();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::spawn(async move { while terminate.recv().await.is_some() && told.send(()).is_ok() {} });
+    }
+    #[cfg(windows)]
+    {
+        let mut terminate = tokio::signal::windows::ctrl_break()?;
+        tokio::spawn(async move { while terminate.recv().await.is_some() && told.send(()).is_ok() {} });
+    }
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {} });
+    Ok(receiver)
+}
