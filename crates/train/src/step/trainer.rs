@@ -1,0 +1,317 @@
+//! The loop over the steps of one arm: longest row, resume, step, checkpoint, adapter.
+//!
+//! What happens is handed to the caller as an [`Event`]; nothing is printed or drawn here, and `metrics.jsonl` is the
+//! caller's.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use model::adapter::{self, Adapter};
+use model::device;
+use model::transformer::{self, Model};
+
+use super::checkpoint::{self, Checkpoint, State};
+use super::gradient::{self, Method, Row};
+use super::interrupt::Stop;
+use super::optimizer::{self, AdamW, Precision};
+use super::reload;
+use crate::recipe::{Optimizer, Recipe};
+
+/// What is to be trained.
+pub struct Job<'a> {
+    /// The settings.
+    pub recipe: &'a Recipe,
+    /// All rows of the arm.
+    pub rows: &'a [Row],
+    /// Which of them each step sees, in order.
+    pub steps: &'a [Vec<usize>],
+    /// The learning rate of a step, counted from 0.
+    pub rate: &'a dyn Fn(u64) -> f64,
+    /// The adapter before the first step.
+    pub initial: &'a Adapter,
+    /// Where the adapter and its checkpoints go.
+    pub folder: &'a Path,
+    /// Go on from the last checkpoint, if there is one.
+    pub resume: bool,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The longest row went through, forward and back.
+    Fits {
+        /// Its tokens.
+        tokens: usize,
+        /// What it took.
+        took: Duration,
+        /// Peak memory in bytes, where the device says.
+        peak: Option<u64>,
+    },
+    /// The run goes on after this many steps. Lines of later steps in `metrics.jsonl` are of a run that was cut off.
+    Resumed {
+        /// Steps taken before.
+        step: u64,
+    },
+    /// A step was taken.
+    Step(Report),
+    /// A checkpoint was written.
+    Saved {
+        /// Steps taken.
+        step: u64,
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// The adapter was saved and read back.
+    Checked {
+        /// Largest difference of a logit.
+        difference: f64,
+    },
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Its number, from 1.
+    pub step: u64,
+    /// Mean loss over its learned tokens, in nats.
+    pub loss: f64,
+    /// The rate it was taken at.
+    pub learning_rate: f64,
+    /// Norm of the gradient, before clipping.
+    pub grad_norm: f64,
+    /// Tokens of its rows.
+    pub tokens: u64,
+    /// Those of them that were learned.
+    pub supervised_tokens: u64,
+    /// Tokens over the step's time.
+    pub tokens_per_second: f64,
+    /// Peak memory so far, in bytes, where the device says.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All steps were taken and the adapter was saved.
+    Done,
+    /// It was asked to stop, and can be resumed.
+    Interrupted {
+        /// Steps taken.
+        step: u64,
+    },
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The loss or the gradient is no number.
+    #[error("the {what} of step {step} is {value}{}; nothing of this step was kept, and {}", .row.map(|row| format!(", from row {row}")).unwrap_or_default(), kept(.checkpoint))]
+    NotFinite {
+        /// loss or gradient norm.
+        what: &'static str,
+        /// The step, from 1.
+        step: u64,
+        /// Index of the row whose loss it is.
+        row: Option<usize>,
+        /// NaN or infinity.
+        value: f64,
+        /// The last checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
+    /// libtorch gave up.
+    #[error("the longest row, {tokens} tokens, does not go through on this device: {problem}; a smaller --max-seq-length, --quantization nf4 or checkpointing may fit")]
+    LongestRow {
+        /// Its tokens.
+        tokens: usize,
+        /// libtorch's words.
+        problem: String,
+    },
+    /// libtorch gave up later.
+    #[error("step {step} failed: {problem}; {}", kept(.checkpoint))]
+    Step {
+        /// The step, from 1.
+        step: u64,
+        /// libtorch's words.
+        problem: String,
+        /// The last checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
+    /// There is an unfinished run.
+    #[error("{folder} holds a run that stopped after step {step}; --resume goes on from there, another --out starts anew")]
+    Unfinished {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Steps taken.
+        step: u64,
+    },
+    /// Nothing to train on.
+    #[error("there is no row, or no step, to train on")]
+    Empty,
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// The optimizer's part of a checkpoint.
+    #[error(transparent)]
+    Optimizer(#[from] optimizer::Error),
+    /// The adapter does not fit.
+    #[error(transparent)]
+    Model(#[from] transformer::Error),
+    /// The adapter cannot be saved.
+    #[error(transparent)]
+    Adapter(#[from] adapter::Error),
+    /// The saved adapter is not the trained one.
+    #[error(transparent)]
+    Reload(#[from] reload::Error),
+}
+
+/// Trains one arm from where it stands to its end, and leaves its adapter in the folder.
+///
+/// # Errors
+/// Any of [`Error`]. The folder keeps its last checkpoint.
+pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event)) -> Result<End, Error> {
+    let recipe = job.recipe;
+    let longest = job.rows.iter().max_by_key(|row| row.ids.len()).ok_or(Error::Empty)?;
+    if job.steps.is_empty() {
+        return Err(Error::Empty);
+    }
+    let method = Method {
+        checkpointing: recipe.checkpointing,
+        group_tokens: longest.ids.len().max(recipe.max_seq_length as usize),
+    };
+    let fingerprint = checkpoint::fingerprint(job.rows, job.steps);
+    let precision = precision(recipe.optimizer);
+    let mut optimizer = AdamW::new(model.parameters(), precision, recipe.weight_decay);
+    let (mut step, mut saved) = (0, None);
+    match checkpoint::latest(job.folder) {
+        Some((step, _)) if !job.resume => return Err(Error::Unfinished { folder: job.folder.into(), step }),
+        Some((at, path)) => {
+            let checkpoint = checkpoint::load(&path, recipe, &fingerprint)?;
+            model.set_adapter(&checkpoint.adapter)?;
+            optimizer.restore(checkpoint.state.step, &checkpoint.optimizer)?;
+            (step, saved) = (at, Some(path));
+        }
+        None => model.set_adapter(job.initial)?,
+    }
+    if job.resume {
+        on(Event::Resumed { step });
+    }
+    // Out of memory shows here, in the first seconds, and not in the hour when this row's turn comes.
+    on(probe(model, longest, method)?);
+    optimizer.zero_grad();
+
+    while step < job.steps.len() as u64 {
+        if stop.asked() {
+            save(model, job, &optimizer, &fingerprint, step, on)?;
+            return Ok(End::Interrupted { step });
+        }
+        let report = take(model, job, method, &mut optimizer, step, saved.as_ref())?;
+        step += 1;
+        on(Event::Step(report));
+        if step.is_multiple_of(u64::from(recipe.save_every)) && step < job.steps.len() as u64 {
+            saved = Some(save(model, job, &optimizer, &fingerprint, step, on)?);
+        }
+    }
+    if let Some(adapter) = model.adapter() {
+        adapter.save(job.folder, &recipe.base)?;
+    }
+    let difference = reload::check(model, job.folder, longest)?;
+    on(Event::Checked { difference });
+    checkpoint::clear(job.folder)?;
+    Ok(End::Done)
+}
+
+/// The optimizer's moments under a recipe.
+pub fn precision(optimizer: Optimizer) -> Precision {
+    match optimizer {
+        Optimizer::Adamw => Precision::Full,
+        Optimizer::Adamw8bit => Precision::Bytes,
+    }
+}
+
+fn take(
+    model: &Model,
+    job: &Job,
+    method: Method,
+    optimizer: &mut AdamW,
+    step: u64,
+    saved: Option<&PathBuf>,
+) -> Result<Report, Error> {
+    let started = Instant::now();
+    let recipe = job.recipe;
+    let indices = &job.steps[step as usize];
+    let rows: Vec<&Row> = indices.iter().map(|&row| &job.rows[row]).collect();
+    let checkpoint = || saved.cloned();
+    let number = step + 1;
+    // Both arms drop alike: the seed is of the recipe and the step, not of the data.
+    let dropout = (recipe.lora.dropout > 0.0).then_some((u64::from(recipe.seed) << 32) ^ number);
+    let sums = caught(|| gradient::accumulate(model, &rows, method, dropout))
+        .map_err(|problem| Error::Step { step: number, problem, checkpoint: checkpoint() })?;
+    if let Some((&row, &value)) = indices.iter().zip(&sums).find(|(_, sum)| !sum.is_finite()) {
+        let checkpoint = checkpoint();
+        return Err(Error::NotFinite { what: "loss", step: number, row: Some(row), value, checkpoint });
+    }
+    let grad_norm = optimizer.clip(recipe.max_grad_norm);
+    if !grad_norm.is_finite() {
+        let (what, value, checkpoint) = ("gradient norm", grad_norm, checkpoint());
+        return Err(Error::NotFinite { what, step: number, row: None, value, checkpoint });
+    }
+    let learning_rate = (job.rate)(step);
+    optimizer.step(learning_rate);
+    optimizer.zero_grad();
+    let tokens: usize = rows.iter().map(|row| row.ids.len()).sum();
+    let learned: usize = rows.iter().map(|row| row.learned_tokens()).sum();
+    Ok(Report {
+        step: number,
+        loss: sums.iter().sum::<f64>() / learned as f64,
+        learning_rate,
+        grad_norm,
+        tokens: tokens as u64,
+        supervised_tokens: learned as u64,
+        tokens_per_second: tokens as f64 / started.elapsed().as_secs_f64(),
+        peak_memory_bytes: device::peak_memory(model.device()),
+    })
+}
+
+/// Sends one row through, forward and back, and updates nothing.
+fn probe(model: &Model, row: &Row, method: Method) -> Result<Event, Error> {
+    let tokens = row.ids.len();
+    let started = Instant::now();
+    caught(|| gradient::accumulate(model, &[row], method, None))
+        .map_err(|problem| Error::LongestRow { tokens, problem })?;
+    let peak = device::peak_memory(model.device());
+    Ok(Event::Fits { tokens, took: started.elapsed(), peak })
+}
+
+fn save(
+    model: &Model,
+    job: &Job,
+    optimizer: &AdamW,
+    rows: &str,
+    step: u64,
+    on: &mut dyn FnMut(Event),
+) -> Result<PathBuf, Error> {
+    let Some(adapter) = model.adapter() else { return Err(Error::Empty) };
+    let state = State::new(step, job.recipe, rows);
+    let path = checkpoint::save(job.folder, &Checkpoint { state, adapter, optimizer: optimizer.state() })?;
+    on(Event::Saved { step, path: path.clone() });
+    Ok(path)
+}
+
+/// tch's operators panic with libtorch's words; out of memory is one of them, and is no fault of ours.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload: Box<dyn Any + Send>| {
+        let words = payload.downcast_ref::<String>().map(String::as_str);
+        let words = words.or(payload.downcast_ref::<&str>().copied()).unwrap_or("libtorch panicked");
+        // The rest is a C++ stack trace.
+        words.lines().next().unwrap_or(words).to_owned()
+    })
+}
+
+fn kept(checkpoint: &Option<PathBuf>) -> String {
+    match checkpoint {
+        Some(path) => format!("the last good checkpoint is {}", path.display()),
+        None => "there was no checkpoint yet".to_owned(),
+    }
+}

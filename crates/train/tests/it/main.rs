@@ -1,0 +1,3 @@
+//! What the trainer does before any tensor: recipes, templates, masks, plans and reports.
+
+mod real_templates;
