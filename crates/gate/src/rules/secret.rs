@@ -1,0 +1,86 @@
+//! No key, token or password of a service stands in the prompt or the output. The finding never shows it whole.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Failure;
+use crate::context::ArmContext;
+use crate::view::Subject;
+
+/// See the module.
+pub fn check(_: &ArmContext<'_>, subject: &Subject<'_>) -> Option<Failure> {
+    let found = find(subject.text).or_else(|| find(&subject.row.instruction))?;
+    let shown: String = found.chars().take(4).collect();
+    Failure::plain(format!("there is what looks like {} ({shown}…, {} characters)", kind(found), found.len()))
+}
+
+/// Prefixes that services give their secrets, so that scanners can find them.
+static SECRET: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?x-u) \b (?:
+        AIza[0-9A-Za-z_-]{35}
+      | AQ\.[0-9A-Za-z_-]{40,}
+      | ya29\.[0-9A-Za-z_-]{20,}
+      | A[KS]IA[0-9A-Z]{16}
+      | gh[pousr]_[0-9A-Za-z]{36}
+      | github_pat_[0-9A-Za-z_]{22,}
+      | glpat-[0-9A-Za-z_-]{20,}
+      | sk-(?:ant-|proj-)?[0-9A-Za-z_-]{24,}
+      | [sr]k_live_[0-9A-Za-z]{20,}
+      | hf_[0-9A-Za-z]{30,}
+      | xox[abeprs]-[0-9A-Za-z-]{16,}
+      | eyJ[0-9A-Za-z_-]{12,}\.eyJ[0-9A-Za-z_-]{12,}\.[0-9A-Za-z_-]{12,}
+) | -----BEGIN\ (?:[A-Z]+\ )*PRIVATE\ KEY-----";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+fn find(text: &str) -> Option<&str> {
+    SECRET.find_iter(text).map(|found| found.as_str()).find(|found| !is_placeholder(found))
+}
+
+/// Documents spell keys that are none: `AKIAIOSFODNN7EXAMPLE`, `sk-xxxxxxxx`; and a drawn key of this length has a
+/// digit, which words with hyphens have not.
+fn is_placeholder(secret: &str) -> bool {
+    let body = secret.trim_end_matches('-');
+    let mut bytes: Vec<u8> = body.bytes().rev().take(16).collect();
+    bytes.sort_unstable();
+    bytes.dedup();
+    let drawn = bytes.len() > 4 && body.bytes().any(|byte| byte.is_ascii_digit());
+    // A private key's header has no body of its own; it is never an example.
+    !secret.starts_with("-----") && (secret.to_ascii_uppercase().contains("EXAMPLE") || !drawn)
+}
+
+fn kind(secret: &str) -> &'static str {
+    match secret.as_bytes() {
+        [b'-', ..] => "a private key",
+        [b'e', b'y', ..] => "a signed token",
+        [b'y' | b'A', ..] => "a cloud access key",
+        _ => "an access token",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_and_placeholders_are_not() {
+        // Put together here, so that no scanner takes this file for a leak.
+        let tail = "Zq3vT8bLw1Xk9Rj2Yn5Hc7Mp4Gd6Fs0A1b2C3";
+        for prefix in ["AIza", "ghp_", "sk-", "sk-ant-", "hf_", "ya29.", "glpat-", "xoxb-"] {
+            let length = if prefix == "AIza" { 35 } else { 36 };
+            let text = format!("use {prefix}{} now", &tail[..length]);
+            assert!(find(&text).is_some(), "{text}");
+        }
+        assert!(find(concat!("-----BEGIN RSA ", "PRIVATE KEY-----")).is_some());
+        for text in [
+            "AKIAIOSFODNN7EXAMPLE",
+            "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "ask-me-anything-you-like-about-this-task",
+            "the prefix is AIza and then 35 characters",
+            "eyJ is how a token begins",
+        ] {
+            assert!(find(text).is_none(), "{text}");
+        }
+    }
+}
