@@ -13,3 +13,7 @@ pub mod tokenizer;
 pub mod mask;
 
 pub mod data;
+
+pub mod order;
+pub mod plan;
+pub mod schedule;
