@@ -215,12 +215,15 @@ static DYNAMIC_GRID: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static MIDPOINTS: LazyLock<[f32; 15]> =
     LazyLock::new(|| std::array::from_fn(|i| (CODE[i] + CODE[i + 1]) / 2.0));
 
-/// `torch.linspace(0.1, 1, count)` in f32: from the front in the first half, from the back in the second.
+/// `torch.linspace(0.1, 1, count)` in f32: from the front in the first half, from the back in the second, each in one
+/// fused rounding.
 fn linspace(count: usize) -> Vec<f32> {
     let step = (1.0 - 0.1f32) / (count - 1) as f32;
-    (0..count)
-        .map(|i| if i < count / 2 { 0.1 + step * i as f32 } else { 1.0 - step * (count - 1 - i) as f32 })
-        .collect()
+    let at = |i: usize| match i < count / 2 {
+        true => step.mul_add(i as f32, 0.1),
+        false => (-step).mul_add((count - 1 - i) as f32, 1.0),
+    };
+    (0..count).map(at).collect()
 }
 
 fn quantize_block(values: &[f32], packed: &mut [u8]) -> f32 {
@@ -228,8 +231,11 @@ fn quantize_block(values: &[f32], packed: &mut [u8]) -> f32 {
     // An all-zero block has no inverse; every code of it is that of zero.
     let inverse = 1.0 / absmax.max(1e-38);
     let midpoints = &*MIDPOINTS;
+    let whole = values.len() == BLOCK;
     let code = |value: f32| {
-        let scaled = (value * inverse).clamp(-1.0, 1.0);
+        // bitsandbytes divides in a last block that is short.
+        let scaled = if whole { value * inverse } else { value / absmax.max(1e-38) };
+        let scaled = scaled.clamp(-1.0, 1.0);
         midpoints.iter().map(|&midpoint| u8::from(scaled > midpoint)).sum::<u8>()
     };
     for (pair, packed) in values.chunks(2).zip(packed) {
