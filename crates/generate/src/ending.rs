@@ -101,8 +101,11 @@ pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price) -> St
     }
     let _ = writeln!(
         text,
-        "{} pairs are whole; {} lack some arm and {} lack every arm",
-        pairs.whole, pairs.half, pairs.missing
+        "{} of {} pairs are whole; {} have a row in some arm only, {} in none",
+        pairs.whole,
+        pairs.whole + not_whole,
+        pairs.half,
+        pairs.missing
     );
     for line in &pairs.lines {
         let _ = writeln!(text, "  {line}");

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             progress.say(&format!("error: {error:#}"));
-            ExitCode::from(WRONG_INPUT)
+            ExitCode::from(if is_unexpected(&error) { UNEXPECTED } else { WRONG_INPUT })
         }
     }
 }
@@ -113,6 +113,14 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
             if unexpected { UNEXPECTED } else { WRONG_INPUT }
         }
     })
+}
+
+/// Whether the system failed us, rather than whoever typed the command.
+fn is_unexpected(error: &anyhow::Error) -> bool {
+    error.is::<std::io::Error>()
+        || error.is::<dataset::run::RunError>()
+        || error.is::<dataset::ledger::AppendError>()
+        || error.is::<vertex::ClientError>()
 }
 
 fn dry_run(plan: &Plan) -> anyhow::Result<u8> {

@@ -11,7 +11,9 @@ pub enum CheckError {
     #[error(transparent)]
     Preflight(#[from] PreflightError),
     /// A prompt that the model cannot take.
-    #[error("{path}: the prompt {excerpt:?} is too long for {model}: {source}")]
+    #[error(
+        "{path}: the prompt {excerpt:?} has {tokens} tokens with its system prompt, but {model} takes {limit}; shorten it, or correct generation.max_input_tokens"
+    )]
     TooLong {
         /// The prompts file.
         path: std::path::PathBuf,
@@ -20,21 +22,13 @@ pub enum CheckError {
         /// The model.
         model: String,
         /// How long it is.
-        source: Length,
+        tokens: u64,
+        /// How long it may be.
+        limit: u64,
     },
     /// The prompts file.
     #[error(transparent)]
     Prompts(#[from] dataset::prompt::PromptError),
-}
-
-/// How long a prompt is, and may be.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{tokens} tokens with its system prompt, at most {limit}; shorten it, or raise generation.max_input_tokens"
-)]
-pub struct Length {
-    tokens: u64,
-    limit: u64,
 }
 
 /// Checks address, credentials, project, location, model, and the length of every prompt that could be too long.
@@ -68,7 +62,8 @@ pub async fn check(plan: &Plan, client: &Client) -> Result<(), CheckError> {
                 path: plan.source.path().to_owned(),
                 excerpt: prompt.text.chars().take(60).collect(),
                 model: plan.common.model.to_string(),
-                source: Length { tokens, limit },
+                tokens,
+                limit,
             });
         }
     }

@@ -1,0 +1,143 @@
+//! Wrong input is named, with its remedy, before anything is asked.
+
+use std::process::Command;
+
+use crate::driver::{self, Lab, Ran, line, prompt};
+
+fn lab() -> Lab {
+    Lab::new(3, "models = [\"gemini-3.1-pro-preview\"]")
+}
+
+/// Runs, and checks that it ended as wrong input does, with nothing asked. Returns what was said.
+fn refused(lab: &Lab, ran: Ran) -> String {
+    let ran = ran.expect(1);
+    assert_eq!(lab.counters().requests, 0);
+    assert_eq!(lab.count(), 0);
+    let folder = format!("{}{}", lab.folder.path().display(), std::path::MAIN_SEPARATOR);
+    let said = ran.stderr.replace(&folder, "").replace(lab.simulator.base_url(), "http://SIMULATOR");
+    said.replace('\\', "/")
+}
+
+#[test]
+fn flags_that_cannot_be_meant() {
+    let lab = lab();
+    let cases: [&[&str]; 9] = [
+        &["--rpm", "0"],
+        &["--rpm", "-5"],
+        &["--tpm", "inf"],
+        &["--max-in-flight", "0"],
+        &["--max-attempts", "-1"],
+        &["--deadline", "0"],
+        &["--limit", "0"],
+        &["--seed", "3"],
+        &["--rmp", "3"],
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|args| {
+            let said = refused(&lab, lab.run(args));
+            format!("$ gen {}\n{}", args.join(" "), said.lines().next().unwrap_or_default())
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+/// Changes one file of the experiment and shows what is said about it.
+#[test]
+fn files_that_cannot_be_used() {
+    let long = format!("{}{{\"prompt\":\"{}\"}}\n", line(&prompt(0)), "x".repeat(10 << 20));
+    let cases: [(&str, Option<&str>); 8] = [
+        ("experiment.toml", None),
+        ("prompts.jsonl", None),
+        ("prompts.jsonl", Some("\n")),
+        ("prompts.jsonl", Some("{\"prompt\":\"a\",\"category\":\"calibration\"}\n{\"prompt\":\n")),
+        (
+            "prompts.jsonl",
+            Some(
+                "{\"prompt\":\"a\",\"category\":\"calibration\"}\n{\"prompt\":\"a\",\"category\":\"calibration\"}\n",
+            ),
+        ),
+        ("prompts.jsonl", Some(&long)),
+        ("prompts.jsonl", Some("{\"prompt\":\"a\",\"category\":\"safty\"}\n")),
+        ("aba.md", None),
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|(name, text)| {
+            let lab = lab();
+            match text {
+                None => std::fs::remove_file(lab.path(name)).unwrap(),
+                Some(text) => std::fs::write(lab.path(name), text).unwrap(),
+            }
+            refused(&lab, lab.run(&[]))
+        })
+        .collect();
+    // The system's own words differ between systems.
+    insta::with_settings!({filters => vec![(r"(: )[^:\n]*\(os error 2\)", "${1}[not found]")]}, {
+        insta::assert_snapshot!(said.concat());
+    });
+}
+
+#[test]
+fn a_model_that_the_service_does_not_have() {
+    let lab = lab();
+    lab.edit("gemini-3.1-pro-preview", "gemini-9-pro");
+    insta::assert_snapshot!(refused(&lab, lab.run(&[])));
+}
+
+#[test]
+fn a_model_that_is_no_name() {
+    let lab = lab();
+    lab.edit("gemini-3.1-pro-preview", "../../secrets");
+    insta::assert_snapshot!(refused(&lab, lab.run(&[])));
+}
+
+#[test]
+fn a_prompt_over_the_input_limit_is_found_before_anything_is_paid() {
+    let lab = lab();
+    lab.edit("thinking_level = \"low\"", "thinking_level = \"low\"\nmax_input_tokens = 200");
+    let long = line(&"word ".repeat(400));
+    std::fs::write(lab.path("prompts.jsonl"), [line(&prompt(0)), long].concat()).unwrap();
+    let said = refused(&lab, lab.run(&[]));
+    insta::with_settings!({filters => vec![(r"has \d+ tokens", "has [N] tokens")]}, {
+        insta::assert_snapshot!(said);
+    });
+}
+
+#[test]
+fn no_access_and_no_such_address() {
+    let lab = lab();
+    let without = |set: &dyn Fn(&mut Command)| {
+        let mut command = lab.command(&[]);
+        command.env_remove("GOOGLE_VERTEX_BASE_URL");
+        set(&mut command);
+        refused(&lab, driver::run(command))
+    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("http://{free}");
+    let said = [
+        without(&|_| {}),
+        without(&|command| {
+            command.env("GOOGLE_GENAI_USE_VERTEXAI", "true");
+        }),
+        without(&|command| {
+            command.env("GOOGLE_CLOUD_PROJECT", "p").env("GOOGLE_APPLICATION_CREDENTIALS", "absent.json");
+        }),
+        without(&|command| {
+            command.env("GOOGLE_VERTEX_BASE_URL", &address);
+        })
+        .replace(&address, "http://NOBODY"),
+    ];
+    insta::with_settings!({filters => vec![(r"(: )[^:\n]*\(os error \d+\)", "${1}[the system's words]")]}, {
+        insta::assert_snapshot!(said.concat());
+    });
+}
+
+#[test]
+fn a_bad_env_file_is_named_and_not_shown() {
+    let lab = lab();
+    std::fs::write(lab.path(".env"), "GEMINI_API_KEY 'AIza-not-to-be-seen\n").unwrap();
+    let said = refused(&lab, lab.run(&[]));
+    assert!(!said.contains("AIza"), "{said}");
+    insta::assert_snapshot!(said);
+}

@@ -1,0 +1,53 @@
+//! Runs that end early and say how to go on.
+
+use crate::driver::Lab;
+
+#[test]
+fn a_spent_day_stops_with_everything_kept_and_says_when_to_resume() {
+    let mut lab = Lab::new(60, simulator::PRESETS.iter().find(|(name, _)| *name == "daily-quota").unwrap().1);
+    let ran = lab.run_fast(&[]).expect(1).says("the quota for today is spent").says("midnight Pacific time");
+    assert!(ran.stderr.contains("the same command again"));
+    lab.check_nothing_lost();
+    let first = lab.count();
+    lab.serve("");
+    lab.run_fast(&[]).expect(0);
+    lab.check_whole(60);
+    assert_eq!(lab.counters().requests as usize, 120 - first);
+}
+
+#[cfg(unix)]
+mod interrupted {
+    use crate::driver::{Lab, Running};
+
+    fn interrupt(running: &Running) {
+        let status = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    #[test]
+    fn once_keeps_what_arrives() {
+        let lab = Lab::new(200, "[latency]\nfixed = { ms = 400 }");
+        let running = lab.spawn(&["--max-in-flight", "6"]);
+        lab.wait_for(|counters| counters.in_flight >= 6 && counters.ok >= 6);
+        interrupt(&running);
+        let ran = running.wait().expect(130).says("under way are kept");
+        assert!(ran.stderr.contains("the same command again"), "{}", ran.stderr);
+        lab.check_nothing_lost();
+        assert_eq!(lab.counters().abandoned, 0);
+        assert!(lab.count() >= 12, "{}", lab.count());
+    }
+
+    #[test]
+    fn twice_stops_at_once() {
+        let lab = Lab::new(
+            4,
+            "[[script]]\nprompt_contains = \"Question 0\"\nsteps = [\"stop\"]\n[[fault]]\nkind = \"hang\"\nshare = 1.0",
+        );
+        let running = lab.spawn(&[]);
+        lab.wait_for(|counters| counters.in_flight >= 4);
+        interrupt(&running);
+        interrupt(&running);
+        // Were the second one not obeyed, the replies that never come would be waited for.
+        running.wait().expect(130);
+    }
+}
