@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Accepted requests that the achieved rate is taken over
-const SPAN_REQUESTS: usize = 20;
+const SPAN_REQUESTS: usize = 40;
 /// The shortest time that it is taken over: at high rates, so many requests are a blink
 const SPAN_TIME: Duration = Duration::from_secs(4);
 /// Entries kept: four seconds of a thousand a second, and some
@@ -32,6 +32,11 @@ impl History {
         self.sends.push_back(Sent { at, throttled: false });
         self.next += 1;
         self.next - 1
+    }
+
+    /// Forgets what was achieved before an outage: it would be averaged with the outage itself
+    pub(crate) fn forget(&mut self) {
+        self.sends.clear();
     }
 
     /// Requests sent so far, which is also the next one's number

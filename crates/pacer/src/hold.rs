@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 /// How long a 429 without a hint holds, in seconds, before jitter of a quarter either way
-const FIRST: f64 = 2.0;
-/// Doublings: at the last one, a request goes every 64 seconds, which is the lowest rate there is
+const FIRST: f64 = 1.5;
+/// Doublings: at the last one, a request goes every 48 seconds or so, which is the lowest rate there is
 pub(crate) const LOWEST_RATE_LEVEL: u32 = 5;
 
 /// Until when nothing is sent, and how many bursts of 429s came with nothing accepted between them

@@ -221,6 +221,7 @@ impl Pacer {
         }
         if self.breaker.succeeded(ticket.number) {
             self.rate.restart();
+            self.history.forget();
         }
     }
 

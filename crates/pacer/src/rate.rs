@@ -23,10 +23,10 @@ use crate::limits::PIN;
 use crate::snapshot::Phase;
 
 /// Where slow start begins, in requests a second
-const START: f64 = 0.5;
+const START: f64 = 1.0;
 /// Slow start: growth after a round without news, and how long that round is
 const SILENT_GROWTH: f64 = 1.5;
-const SILENT_ROUND: Duration = Duration::from_secs(5);
+const SILENT_ROUND: Duration = Duration::from_secs(3);
 /// Slow start: growth after a round in which this many requests of that round were answered
 const ANSWERED_GROWTH: f64 = 2.0;
 const ANSWERED_ROUND: u32 = 2;
@@ -35,16 +35,16 @@ const CUT: f64 = 0.7;
 /// The least that a cut leaves of the present rate, however little was achieved
 const LEAST_LEFT: f64 = 0.3;
 /// The part of the achieved rate that is taken to be good
-const GOOD: f64 = 0.98;
-/// Length of the regrowth: requests for each 429 that a burst costs, and seconds
-const REGROW: (f64, f64) = (8.0, 4.0);
-/// Length of the probe until it is 30 % above the last good rate
-const PROBE: (f64, f64) = (25.0, 25.0);
+const GOOD: f64 = 0.97;
+/// Length of the regrowth, in requests for each 429 that a burst costs
+const REGROW: f64 = 8.0;
+/// Length of the probe until it is 30 % above the last good rate, in the same
+const PROBE: f64 = 25.0;
 /// Rates are kept within what can be waited for and what can be counted
 const LOWEST: f64 = 1.0 / 60.0;
 const HIGHEST: f64 = 1e6;
 /// Against a quota that is known, one 429 in this many requests is noise
-const STRIKE: u64 = 25;
+const STRIKE: u64 = 10;
 
 /// The learned rate under a ceiling, where one is known
 #[derive(Debug)]
@@ -203,9 +203,8 @@ impl Rate {
         let good = (GOOD * achieved).max(LOWEST);
         let burst = 1.0 + good * lag;
         let from = (CUT * achieved).max(LEAST_LEFT * present.min(good / CUT)).max(LOWEST);
-        let length = |(requests, seconds): (f64, f64)| requests * burst + seconds * good;
         self.mode =
-            Mode::Curve(Curve { from, good, regrow: length(REGROW), probe: length(PROBE), sent: 0.0 });
+            Mode::Curve(Curve { from, good, regrow: REGROW * burst, probe: PROBE * burst, sent: 0.0 });
     }
 
     /// An outage is over: begin again, unless the quota is known
@@ -215,6 +214,6 @@ impl Rate {
     }
 
     fn ceiling(&self) -> f64 {
-        self.quota().map_or(f64::INFINITY, |quota| quota * PIN / 60.0)
+        self.quota().map_or(f64::INFINITY, |quota| (quota * PIN / 60.0).max(f64::MIN_POSITIVE))
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::limits::PIN;
 
 /// Weight of the newest answer in a lane's estimate, once there are enough to average
-const NEWEST: f64 = 0.05;
+const NEWEST: f64 = 0.01;
+/// Credit, in requests, for answers that cost less than they were debited
+const MOST_CREDIT: f64 = 2.0;
 /// A debt older than this is void: quotas are by the minute
 const LONGEST_DEBT: f64 = 60.0;
 
@@ -67,15 +69,17 @@ impl Tokens {
     pub(crate) fn ready(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate() else { return now };
         self.pay(now, rate);
-        if self.debt <= 0.0 { now } else { now.saturating_add(Duration::from_secs_f64(self.debt / rate)) }
+        // At most a minute, since the debt is capped.
+        let wait = Duration::try_from_secs_f64(self.debt / rate).unwrap_or(Duration::ZERO);
+        now.saturating_add(wait)
     }
 
     /// Debits a request that goes now
     pub(crate) fn debit(&mut self, now: Duration, estimate: f64) {
         if let Some(rate) = self.rate() {
             self.pay(now, rate);
-            // Credit for at most one request like this: what was not used a minute ago cannot be used now.
-            self.debt = self.debt.max(-estimate) + estimate;
+            // Little credit: what was not used a minute ago cannot be used now.
+            self.debt = (self.debt.max(-MOST_CREDIT * estimate) + estimate).min(rate * LONGEST_DEBT);
         }
     }
 
@@ -106,6 +110,6 @@ impl Tokens {
     }
 
     fn rate(&self) -> Option<f64> {
-        self.quota().map(|quota| quota * PIN / 60.0)
+        self.quota().map(|quota| (quota * PIN / 60.0).max(f64::MIN_POSITIVE))
     }
 }

@@ -13,7 +13,7 @@ pub const SEEDS: std::ops::Range<u64> = 0..8;
 pub const FIRST_RUN: Load = Load {
     jobs: 978,
     latency: (14.7, 0.2626),
-    tokens: (4_500.0, 0.4),
+    tokens: (4_500.0, 0.3),
     failing: 0.0,
     hanging: 0.0,
     deadline: 120.0,

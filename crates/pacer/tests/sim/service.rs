@@ -153,8 +153,7 @@ impl Service {
     fn throttle(&self, wait: f64, capacity: f64) -> Throttle {
         let minute = (self.hints == Hints::Quota).then_some(capacity * 60.0);
         Throttle {
-            retry_after: (self.hints != Hints::None)
-                .then(|| Duration::from_secs_f64(wait.clamp(0.0, 3_600.0))),
+            retry_after: (self.hints != Hints::None).then(|| Duration::from_secs_f64(wait.clamp(0.0, 60.0))),
             requests_per_minute: minute.filter(|_| self.unit == Unit::Requests),
             tokens_per_minute: minute.filter(|_| self.unit == Unit::Tokens),
         }
