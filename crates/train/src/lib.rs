@@ -17,3 +17,9 @@ pub mod data;
 pub mod order;
 pub mod plan;
 pub mod schedule;
+
+#[cfg(feature = "libtorch")]
+pub mod step;
+
+pub mod record;
+pub mod tokens;

@@ -20,3 +20,6 @@ pub mod checkpoint;
 pub mod interrupt;
 
 pub mod reload;
+
+// For others to read.
+pub mod dense;

@@ -76,7 +76,9 @@ pub enum Error {
         differences: Vec<String>,
     },
     /// The data is not that of the checkpoint.
-    #[error("the checkpoint at {path} was made on other rows, or in another order; start anew in another --out")]
+    #[error(
+        "the checkpoint at {path} was made on other rows, or in another order; start anew in another --out"
+    )]
     Rows {
         /// The checkpoint.
         path: PathBuf,
@@ -241,7 +243,10 @@ fn serialize(tensors: &BTreeMap<String, Tensor>) -> Vec<u8> {
         let dtype = if tensor.kind() == Kind::Uint8 { Dtype::U8 } else { Dtype::F32 };
         let shape = tensor.size().iter().map(|&size| size as usize).collect();
         let view = TensorView::new(dtype, shape, bytes);
-        (name.as_str(), view.unwrap_or_else(|_| unreachable!("a contiguous tensor has the bytes of its shape")))
+        (
+            name.as_str(),
+            view.unwrap_or_else(|_| unreachable!("a contiguous tensor has the bytes of its shape")),
+        )
     });
     safetensors::serialize(views, None).unwrap_or_else(|_| unreachable!("names are distinct and short"))
 }
@@ -255,7 +260,8 @@ fn deserialize(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
             other => return Err(format!("`{name}` is stored as {other:?}")),
         };
         let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| error.to_string())?;
+        let tensor =
+            Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| error.to_string())?;
         Ok((name, tensor))
     };
     tensors.tensors().into_iter().map(tensor).collect()

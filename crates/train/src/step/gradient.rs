@@ -48,7 +48,8 @@ impl Row {
 pub fn accumulate(model: &Model, rows: &[&Row], method: Method, dropout: Option<u64>) -> Vec<f64> {
     let learned: usize = rows.iter().map(|row| row.learned_tokens()).sum();
     let scale = 1.0 / learned.max(1) as f64;
-    let seeds = |at: usize| dropout.map(|seed| seed.wrapping_add((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let seeds =
+        |at: usize| dropout.map(|seed| seed.wrapping_add((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     let longest = rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
     let rope = model.rope(longest as i64);
     let mut sums = Vec::with_capacity(rows.len());
@@ -105,7 +106,13 @@ impl Job {
         let count = self.targets.size()[0];
         let leaf = x.narrow(1, self.start, count).detach().set_requires_grad(true);
         let normed = model.final_norm(&leaf);
-        let loss = loss::cross_entropy(&normed.detach().squeeze_dim(0), &self.targets, model.head_weight(), scale, CHUNK);
+        let loss = loss::cross_entropy(
+            &normed.detach().squeeze_dim(0),
+            &self.targets,
+            model.head_weight(),
+            scale,
+            CHUNK,
+        );
         push_back(&normed, &loss.gradient.unsqueeze(0));
         let gradient = x.detach().zeros_like();
         gradient.narrow(1, self.start, count).copy_(&leaf.grad());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::moments::{Map, Packed};
 
@@ -65,7 +65,8 @@ impl AdamW {
             Precision::Bytes => {
                 let maps = [Map::new(true, device), Map::new(false, device)];
                 let zeros = |map: &Map, p: &Tensor| map.zeros(p.numel() as i64);
-                let packed = parameters.iter().map(|(_, p)| [zeros(&maps[0], p), zeros(&maps[1], p)]).collect();
+                let packed =
+                    parameters.iter().map(|(_, p)| [zeros(&maps[0], p), zeros(&maps[1], p)]).collect();
                 Moments::Bytes { maps, packed }
             }
         };
@@ -190,7 +191,7 @@ impl Precision {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
 

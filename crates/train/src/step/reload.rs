@@ -18,7 +18,9 @@ pub enum Error {
     #[error("the adapter that was just saved does not fit the model")]
     Fit(#[from] transformer::Error),
     /// It computes something else.
-    #[error("the adapter at {folder} gives logits {difference:e} away from the trained one's; the disk or the memory of this machine is at fault")]
+    #[error(
+        "the adapter at {folder} gives logits {difference:e} away from the trained one's; the disk or the memory of this machine is at fault"
+    )]
     Differs {
         /// Where it lies.
         folder: String,
@@ -38,7 +40,8 @@ const POSITIONS: usize = 64;
 /// Any of [`Error`].
 pub fn check(model: &mut Model, folder: &Path, row: &Row) -> Result<f64, Error> {
     let _guard = tch::no_grad_guard();
-    let ids = Tensor::from_slice(&row.ids[..row.ids.len().min(POSITIONS)]).unsqueeze(0).to_device(model.device());
+    let ids =
+        Tensor::from_slice(&row.ids[..row.ids.len().min(POSITIONS)]).unsqueeze(0).to_device(model.device());
     let trained = model.logits(&ids).to_kind(Kind::Float);
     let saved = Adapter::load(folder)?;
     for (_, mut parameter) in model.parameters() {

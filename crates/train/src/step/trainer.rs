@@ -121,7 +121,9 @@ pub enum Error {
         checkpoint: Option<PathBuf>,
     },
     /// libtorch gave up.
-    #[error("the longest row, {tokens} tokens, does not go through on this device: {problem}; a smaller --max-seq-length, --quantization nf4 or checkpointing may fit")]
+    #[error(
+        "the longest row, {tokens} tokens, does not go through on this device: {problem}; a smaller --max-seq-length, --quantization nf4 or checkpointing may fit"
+    )]
     LongestRow {
         /// Its tokens.
         tokens: usize,
@@ -139,7 +141,9 @@ pub enum Error {
         checkpoint: Option<PathBuf>,
     },
     /// There is an unfinished run.
-    #[error("{folder} holds a run that stopped after step {step}; --resume goes on from there, another --out starts anew")]
+    #[error(
+        "{folder} holds a run that stopped after step {step}; --resume goes on from there, another --out starts anew"
+    )]
     Unfinished {
         /// The run's folder.
         folder: PathBuf,
