@@ -15,6 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const CONNECTIONS: usize = 32;
 const REQUESTS: usize = 40_000;
+const WARM_UP: usize = 3_200;
 const PATH: &str =
     "/v1/projects/p/locations/global/publishers/google/models/gemini-3.1-pro-preview:generateContent";
 
@@ -24,11 +25,11 @@ fn main() -> io::Result<()> {
         Simulator::start(Scenario::named("calm").map_err(io::Error::other)?).map_err(io::Error::other)?;
     let address = simulator.base_url().trim_start_matches("http://").to_string();
 
-    runtime.block_on(load(&address, 2_000))?;
+    runtime.block_on(load(&address, WARM_UP))?;
     let (rate, bytes) = runtime.block_on(load(&address, REQUESTS))?;
     writeln!(stdout(), "simulator: {rate:.0} requests/s, {bytes} bytes a reply, {CONNECTIONS} connections")?;
     let counters = simulator.counters();
-    assert_eq!(counters.ok as usize, REQUESTS + 2_000, "every request was answered 200");
+    assert_eq!(counters.ok as usize, REQUESTS + WARM_UP, "every request was answered 200");
 
     // The same bytes from wiremock, which neither parses nor decides anything here.
     let (rate, _) = runtime.block_on(async {

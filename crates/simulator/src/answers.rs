@@ -33,13 +33,16 @@ pub enum Arm {
 impl Arm {
     /// The arm whose own words a system instruction uses more of; control where neither stands out.
     pub fn of(system: &str) -> Self {
-        if system == CONTROL || system.is_empty() {
-            return Self::Control;
+        match system.trim() {
+            "" => return Self::Control,
+            exact if exact == CONTROL.trim() => return Self::Control,
+            exact if exact == ABA.trim() => return Self::Aba,
+            _ => {}
         }
         let (control, aba) = own_words();
         let said: Vec<String> = words(system).collect();
         let hits = |own: &[String]| said.iter().filter(|word| own.binary_search(word).is_ok()).count();
-        if system == ABA || hits(aba) > hits(control) { Self::Aba } else { Self::Control }
+        if hits(aba) > hits(control) { Self::Aba } else { Self::Control }
     }
 }
 

@@ -82,3 +82,43 @@ impl Latency {
         Duration::from_secs_f64(ms / 1000.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Latency};
+    use crate::dice::Dice;
+    use crate::number::{NotNegative, Positive};
+
+    /// Delays of 2,001 asks in milliseconds, sorted.
+    fn delays(latency: &Latency, tokens: u64) -> Vec<f64> {
+        let delay = |key| latency.delay(Dice::new(1, key, 0), tokens).as_secs_f64() * 1000.0;
+        let mut delays: Vec<f64> = (0..2_001).map(delay).collect();
+        delays.sort_unstable_by(f64::total_cmp);
+        delays
+    }
+
+    #[test]
+    fn uniform_delays_keep_to_their_bounds_and_fill_them() {
+        let delays = delays(&Latency::Uniform(Bounds { least: 10.0, most: 50.0 }), 0);
+
+        assert!(delays[0] >= 10.0 && delays[0] < 11.0 && delays[2_000] > 49.0 && delays[2_000] < 50.0);
+    }
+
+    #[test]
+    fn log_normal_delays_have_their_median_and_spread() {
+        let delays =
+            delays(&Latency::LogNormal { median_ms: Positive(14_700.0), sigma: NotNegative(0.28) }, 0);
+
+        assert!((delays[1_000] / 14_700.0 - 1.0).abs() < 0.03, "{}", delays[1_000]);
+        let p90 = delays[1_800] / delays[1_000];
+        assert!((p90 / (1.2816_f64 * 0.28).exp() - 1.0).abs() < 0.04, "{p90}");
+    }
+
+    #[test]
+    fn delays_by_tokens_grow_with_what_is_generated() {
+        let latency = Latency::ByTokens { base_ms: NotNegative(300.0), ms_per_token: NotNegative(2.0) };
+
+        assert_eq!(delays(&latency, 100)[0], 500.0);
+        assert_eq!(delays(&latency, 0)[2_000], 300.0);
+    }
+}

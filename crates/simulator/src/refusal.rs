@@ -87,3 +87,13 @@ fn names(rule: &QuotaRule, backend: Backend) -> (&'static str, &'static str) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn durations_are_written_as_protobuf_does_and_never_too_short() {
+        assert_eq!([38.0, 0.25, 1.0001, 0.0].map(seconds), ["38s", "0.250s", "1.001s", "0.001s"]);
+    }
+}

@@ -77,7 +77,9 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// The file is not a scenario.
-    #[error("{path}:{line}: {message}; correct this line (fixtures/scenarios shows every key in use)")]
+    #[error(
+        "{path}:{line}: {message}; correct this line (fixtures/scenarios/reference.toml shows every key)"
+    )]
     Malformed {
         /// The file, or the name that the text was given.
         path: String,

@@ -61,3 +61,20 @@ impl Thoughts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Effort, Thoughts};
+    use crate::dice::Dice;
+    use crate::number::{NotNegative, Positive};
+
+    #[test]
+    fn with_text_the_sum_is_what_the_median_says() {
+        let thoughts = Thoughts { median: Positive(2_000.0), sigma: NotNegative(0.0), with_text: true };
+        let dice = Dice::new(1, 2, 0);
+
+        assert_eq!(thoughts.tokens(dice, Effort::Level(1.0), 600), 1_400);
+        assert_eq!(thoughts.tokens(dice, Effort::Level(0.35), 600), 490);
+        assert_eq!(thoughts.tokens(dice, Effort::Level(1.0), 5_000), 32);
+    }
+}

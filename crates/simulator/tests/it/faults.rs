@@ -239,3 +239,30 @@ fn dropping_a_simulator_frees_its_port_at_once() {
 
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
+
+#[test]
+fn requests_in_flight_are_counted_now_and_at_most() {
+    let simulator = always("kind = \"hang\"");
+    let open = |prompt: &str| {
+        let request = body(prompt, 8_192).to_string();
+        let mut stream = connect(&simulator);
+        write!(
+            stream,
+            "POST {} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{request}",
+            vertex("generateContent"),
+            request.len()
+        )
+        .unwrap();
+        stream
+    };
+
+    let streams: Vec<_> = ["a", "b", "c", "d", "e"].map(open).into();
+    simulator
+        .wait_for(|counters| counters.in_flight == 5, Duration::from_secs(20))
+        .expect("all five arrived");
+    drop(streams);
+    let counters =
+        simulator.wait_for(|counters| counters.in_flight == 0, Duration::from_secs(20)).expect("they left");
+
+    assert_eq!((counters.in_flight_most, counters.requests, counters.broken), (5, 5, 5));
+}

@@ -7,7 +7,10 @@ fn check(scenario: &str, line: usize, says: &str) {
 
     assert!(error.starts_with(&format!("bad.toml:{line}: ")), "{error}");
     assert!(error.contains(says), "{error}");
-    assert!(error.ends_with("correct this line (fixtures/scenarios shows every key in use)"), "{error}");
+    assert!(
+        error.ends_with("correct this line (fixtures/scenarios/reference.toml shows every key)"),
+        "{error}"
+    );
     assert!(!error.contains('\n'), "{error}");
 }
 
@@ -87,4 +90,50 @@ fn a_name_that_is_nothing_lists_the_presets() {
         error.contains("no scenario \"clam\"") && error.contains("calm, demo, seed-run, storm"),
         "{error}"
     );
+}
+
+/// The names that an error lists after "expected one of".
+fn known_keys(scenario: &str) -> Vec<String> {
+    let error = Scenario::parse("bad.toml", scenario).unwrap_err().to_string();
+    let list = error.split("expected one of ").nth(1).unwrap_or_else(|| panic!("{error}"));
+    list.split('`').skip(1).step_by(2).map(String::from).collect()
+}
+
+#[test]
+fn the_reference_scenario_uses_every_key() {
+    let reference = std::fs::read_to_string("../../fixtures/scenarios/reference.toml").unwrap();
+    let table: toml::Table = reference.parse().unwrap();
+    let first =
+        |name: &str| table[name].as_array().unwrap().iter().flat_map(|it| it.as_table().unwrap().keys());
+    let keys = |name: &str| table[name].as_table().unwrap().keys().cloned().collect::<Vec<_>>();
+    let check = |known: Vec<String>, used: Vec<String>| {
+        assert!(known.len() > 2, "{known:?}");
+        for key in known {
+            assert!(used.contains(&key), "reference.toml lacks {key}");
+        }
+    };
+
+    check(known_keys("x = 1"), table.keys().cloned().collect());
+    check(known_keys("[[quota]]\nx = 1"), first("quota").cloned().collect());
+    check(known_keys("[[fault]]\nx = 1"), first("fault").cloned().collect());
+    check(known_keys("[shared_pool]\nx = 1"), keys("shared_pool"));
+    check(known_keys("[thoughts]\nx = 1"), keys("thoughts"));
+    check(known_keys("[model_version]\nx = 1"), keys("model_version"));
+    let kinds = known_keys("[[fault]]\nkind = \"x\"");
+    assert!(kinds.len() > 15 && kinds.iter().all(|kind| reference.contains(kind.as_str())), "{kinds:?}");
+}
+
+#[test]
+fn every_file_of_the_folder_is_a_scenario() {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir("../../fixtures/scenarios").unwrap() {
+        let path = entry.unwrap().path();
+        let scenario = Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!scenario.description.is_empty(), "{}", path.display());
+        names.push(path.file_stem().unwrap().to_str().unwrap().to_string());
+    }
+    for (preset, _) in simulator::PRESETS {
+        assert!(names.iter().any(|name| name == preset), "{preset}");
+    }
+    assert_eq!(names.len(), simulator::PRESETS.len() + 1, "the presets and the reference: {names:?}");
 }
