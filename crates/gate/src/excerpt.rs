@@ -24,7 +24,8 @@ pub fn around(text: &str, at: usize) -> String {
     if rest.next().is_some() {
         shown.push('…');
     }
-    shown.trim().to_owned()
+    // A log of GitHub Actions takes `##[` for a command wherever it stands.
+    shown.trim().replace("##[", "# #[")
 }
 
 /// The start of `text`.
@@ -59,5 +60,6 @@ mod tests {
         assert!(shown.contains("a HERE\\u{202e}x"), "{shown}");
         assert_eq!(around("short", 400), "short");
         assert_eq!(start("é"), "é");
+        assert_eq!(start("a ##[add-mask]b"), "a # #[add-mask]b");
     }
 }

@@ -14,6 +14,9 @@ pub struct Line {
     pub values: Vec<String>,
 }
 
+/// Picks one figure of an arm.
+type Figure = fn(&Stats) -> &Histogram;
+
 /// Every figure that a person compares.
 pub fn lines(report: &Report) -> Vec<Line> {
     let arms: Vec<&Stats> = report.files.iter().map(|file| &file.stats).collect();
@@ -36,7 +39,7 @@ pub fn lines(report: &Report) -> Vec<Line> {
         let shown = crate::excerpt::start(&name);
         push(format!("finish {shown}"), &|stats| of(stats.finish_reasons.get(&name)));
     }
-    let figures: [(&str, fn(&Stats) -> &Histogram); 6] = [
+    let figures: [(&str, Figure); 6] = [
         ("tokens in", |stats| &stats.tokens_input),
         ("tokens out", |stats| &stats.tokens_output),
         ("tokens of thoughts", |stats| &stats.tokens_thoughts),

@@ -57,7 +57,8 @@ fn findings(out: &mut String, rule: &RuleReport) {
     for finding in rule.findings.iter().take(SHOWN) {
         let _ = writeln!(out, "  {}", place(finding));
         if !finding.excerpt.is_empty() {
-            let _ = writeln!(out, "      {}", finding.excerpt);
+            // The bar keeps a log of GitHub Actions from reading `::command::` at the start of a line.
+            let _ = writeln!(out, "    | {}", finding.excerpt);
         }
     }
     if let Some(more) = rule.failures.checked_sub(SHOWN).filter(|more| *more > 0) {

@@ -17,7 +17,6 @@ pub fn check(context: &ArmContext<'_>, subject: &Subject<'_>) -> Option<Failure>
         return Failure::plain(format!("the system prompt is that of arm `{}`", other.name));
     }
     let same = stated.bytes().zip(expected.bytes()).take_while(|(a, b)| a == b).count();
-    let message =
-        format!("the system prompt differs from {} at byte {}", context.arm.path.display(), same + 1);
+    let message = format!("the system prompt differs from the arm's at byte {}", same + 1);
     Failure::new(message, excerpt::around(stated, same))
 }

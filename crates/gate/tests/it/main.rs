@@ -1,7 +1,13 @@
 //! The gate as a test suite.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod command;
 mod dataset;
+mod files;
 mod fixtures;
+mod formats;
+mod mutations;
+mod reader;
 
 use std::path::{Path, PathBuf};
 
@@ -27,4 +33,19 @@ fn judge(folder: &Path) -> Report {
 /// The names of the rules that failed, in order.
 fn failed(report: &Report) -> Vec<&'static str> {
     report.failed().map(|rule| rule.rule).collect()
+}
+
+/// Six good pairs, as bytes of the control and the aba ledger.
+fn good() -> [Vec<u8>; 2] {
+    ["control", "aba"]
+        .map(|arm| std::fs::read(root().join(format!("fixtures/rows/valid/whole/sft_{arm}.jsonl"))).unwrap())
+}
+
+/// A folder that holds these ledgers.
+fn folder(ledgers: &[Vec<u8>; 2]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (arm, bytes) in ["control", "aba"].iter().zip(ledgers) {
+        std::fs::write(folder.path().join(format!("sft_{arm}.jsonl")), bytes).unwrap();
+    }
+    folder
 }
