@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// A hash cut to 16 bytes, for sets that are held in memory: among a billion rows, two meet by chance once in 10^20.
 pub type Short = [u8; 16];
 
+/// A hash cut to 8 bytes: enough to tell the few keys that a prompt may have from all others.
+pub type Tag = [u8; 8];
+
 /// A whole request, as the experiment plans it. A truncated reply that is asked again with a larger budget still
 /// answers the same question, so the budget here is the first one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,26 +45,26 @@ impl Key {
         Self(hash.finalize().into())
     }
 
-    /// The first half, for the resume index.
-    pub fn short(&self) -> Short {
-        let mut short = Short::default();
-        short.copy_from_slice(&self.0[..16]);
-        short
+    /// Its beginning, for the resume index.
+    pub fn tag(&self) -> Tag {
+        let mut tag = Tag::default();
+        tag.copy_from_slice(&self.0[..8]);
+        tag
     }
 }
 
-/// Reads the first half of a key's 64 hex digits; `None` for anything else.
-pub fn short_of_hex(hex: &str) -> Option<Short> {
+/// Reads the tag of a key's 64 hex digits; `None` for anything else.
+pub fn tag_of_hex(hex: &str) -> Option<Tag> {
     let digits = hex.as_bytes();
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let value = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
-    let mut short = Short::default();
-    for (byte, pair) in short.iter_mut().zip(digits.chunks_exact(2)) {
+    let mut tag = Tag::default();
+    for (byte, pair) in tag.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = value(pair[0]) << 4 | value(pair[1]);
     }
-    Some(short)
+    Some(tag)
 }
 
 /// Hashes a prompt's text, for the resume index.
@@ -129,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn the_short_form_is_the_same_from_hex() {
+    fn the_tag_is_the_same_from_hex() {
         let key = Key::of(&QUESTION);
-        assert_eq!(short_of_hex(&key.to_string()), Some(key.short()));
-        assert_eq!(short_of_hex("12"), None);
-        assert_eq!(short_of_hex(&"é".repeat(32)), None);
+        assert_eq!(tag_of_hex(&key.to_string()), Some(key.tag()));
+        assert_eq!(tag_of_hex("12"), None);
+        assert_eq!(tag_of_hex(&"é".repeat(32)), None);
     }
 }

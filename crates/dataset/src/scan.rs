@@ -12,7 +12,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::key::{Short, short_of_hex, short_of_text};
+use crate::key::{Short, Tag, short_of_text, tag_of_hex};
 
 /// Bytes asked of the system at a time.
 const CHUNK: usize = 1 << 20;
@@ -70,11 +70,11 @@ pub struct Totals {
     pub billed_output: u64,
 }
 
-/// Which prompts have a row, by hashes: at most 76 bytes a row.
+/// Which prompts have a row, by hashes: at most 58 bytes a row, and half as many again while it grows.
 #[derive(Debug, Default)]
 pub struct Index {
     /// From the prompt's text to the row's key; Python's rows have none and get zeros.
-    rows: HashMap<Short, Short>,
+    rows: HashMap<Short, Tag>,
 }
 
 /// What the index knows of a prompt.
@@ -83,7 +83,7 @@ pub enum Found {
     /// A row of the Python script, which has no key.
     Unkeyed,
     /// A row with this key.
-    Key(Short),
+    Key(Tag),
 }
 
 impl Index {
@@ -96,7 +96,7 @@ impl Index {
     }
 
     /// Notes that a prompt has a row.
-    pub fn insert(&mut self, instruction: &str, key: Option<Short>) {
+    pub fn insert(&mut self, instruction: &str, key: Option<Tag>) {
         self.rows.insert(short_of_text(instruction), key.unwrap_or(UNKEYED));
     }
 
@@ -111,7 +111,7 @@ impl Index {
     }
 }
 
-const UNKEYED: Short = [0; 16];
+const UNKEYED: Tag = [0; 8];
 
 /// Reads the ledger at `path`; a missing file is an empty ledger.
 ///
@@ -217,7 +217,7 @@ impl Scan {
 
     fn row(&mut self, slim: &Slim<'_>) {
         self.rows += 1;
-        self.index.insert(&slim.instruction, slim.key.as_deref().and_then(short_of_hex));
+        self.index.insert(&slim.instruction, slim.key.as_deref().and_then(tag_of_hex));
         if let Some(tokens) = &slim.token_stats {
             self.tokens.input += tokens.input;
             self.tokens.billed_output += match tokens.thoughts {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn finds_our_rows_by_key_and_pythons_by_text() {
         let scan = check(format!("{OURS}\n\n{PYTHON}\r\n").as_bytes());
-        let key = short_of_hex("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff").unwrap();
+        let key = tag_of_hex("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff").unwrap();
         assert_eq!(scan.index.find("a \"b\" é"), Some(Found::Key(key)));
         assert_eq!(scan.index.find("c"), Some(Found::Unkeyed));
         assert_eq!(scan.index.find("d"), None);

@@ -419,7 +419,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         match told {
             Told::Row { arm, prompt, key } => {
                 self.with.tally[arm].rows += 1;
-                self.with.indexes[arm].insert(&prompt.text, Some(key.short()));
+                self.with.indexes[arm].insert(&prompt.text, Some(key.tag()));
             }
             Told::Attempt => {}
             // What exactly went wrong, the books say when they are closed.
@@ -475,7 +475,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         while let Ok(told) = self.with.told.try_recv() {
             if let Told::Row { arm, prompt, key } = told {
                 self.with.tally[arm].rows += 1;
-                self.with.indexes[arm].insert(&prompt.text, Some(key.short()));
+                self.with.indexes[arm].insert(&prompt.text, Some(key.tag()));
             }
         }
         self.with.tally.iter_mut().for_each(|arm| arm.in_flight = 0);

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dataset::key::Short;
+use dataset::key::Tag;
 use dataset::ledger::{Ledger, OpenError};
 use dataset::prompt::PromptError;
 use dataset::run::{Change, Run, RunError};
@@ -230,8 +230,8 @@ impl Plan {
         })
     }
 
-    fn knows(&self, arm: usize, prompt: &str, key: Short) -> bool {
-        self.run.keys(&self.common.arms[arm], prompt).any(|known| known.short() == key)
+    fn knows(&self, arm: usize, prompt: &str, key: Tag) -> bool {
+        self.run.keys(&self.common.arms[arm], prompt).any(|known| known.tag() == key)
     }
 }
 
