@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AppendError, AppendFile};
-use crate::row::{Sampling, TokenStats};
+use crate::row::{Row, Sampling, TokenStats};
 
 /// One attempt that made no row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Attempt {
     /// The text that came, as it came.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// The whole row, where only a person's word is missing (`model_version`); its text is then here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Box<Row>>,
 }
 
 /// Opens the attempts at `path` for appending; a torn last line gets its end, so that the next one stands alone.
@@ -122,6 +125,7 @@ mod tests {
             generation: Sampling { temperature: 1.0, max_output_tokens: 4096, thinking_level: None },
             token_stats: Some(TokenStats { input: 1, output: 2, thoughts: Some(3), cached: None, total: 6 }),
             output: "<think>".into(),
+            row: None,
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("attempts.jsonl");

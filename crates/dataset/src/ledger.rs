@@ -85,6 +85,16 @@ impl Ledger {
         self.file.path()
     }
 
+    /// Appends one line, its end included, and returns when it is on the disk: for the few lines that are written
+    /// before a [`Writer`] takes over.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn append(&mut self, line: &[u8]) -> Result<(), AppendError> {
+        self.file.append(line)?;
+        self.file.sync()
+    }
+
     /// Splits into the file, for a [`Writer`], and the lock, to be kept until that writer has ended.
     pub fn into_parts(self) -> (AppendFile, Lock) {
         (self.file, self.lock)

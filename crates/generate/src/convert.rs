@@ -139,15 +139,16 @@ fn row(answer: Answer, job: &Job, common: &Common, now: &str) -> Row {
     }
 }
 
-/// Returns what `attempts.jsonl` keeps of a row that cannot be taken.
-pub fn row_as_attempt(row: Row, reason: &str, detail: String, job: &Job, common: &Common) -> Attempt {
+/// Returns what `attempts.jsonl` keeps of a row that needs a person's word: all of it.
+pub fn row_as_attempt(row: Box<Row>, reason: &str, detail: String, job: &Job, common: &Common) -> Attempt {
+    let plain = attempt(reason, detail, job, common, &row.meta.timestamp);
     Attempt {
-        finish_reason: Some(row.meta.finish_reason),
-        model_version: row.meta.model_version,
-        response_id: row.meta.response_id,
+        finish_reason: Some(row.meta.finish_reason.clone()),
+        model_version: row.meta.model_version.clone(),
+        response_id: row.meta.response_id.clone(),
         token_stats: Some(row.token_stats),
-        output: row.output,
-        ..attempt(reason, detail, job, common, &row.meta.timestamp)
+        row: Some(row),
+        ..plain
     }
 }
 
@@ -201,6 +202,7 @@ fn attempt(reason: &str, detail: String, job: &Job, common: &Common, now: &str) 
         generation: common.sampling(job),
         token_stats: None,
         output: String::new(),
+        row: None,
     }
 }
 

@@ -21,6 +21,7 @@ use vertex::{Backoff, Client, Outcome, Scope};
 use crate::books::{Books, Told};
 use crate::convert::{self, Judged, Next};
 use crate::job::{Common, Job};
+use crate::salvage::MODEL_VERSION;
 use crate::screen::Screen;
 use crate::stop::{self, PATIENCE, Stop};
 use crate::tally;
@@ -311,7 +312,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                     self.mismatch(&job, &mismatch);
                 }
                 match judged {
-                    Judged::Row(row) => self.take_row(*row, job),
+                    Judged::Row(row) => self.take_row(row, job),
                     Judged::Rejected { attempt, next } => {
                         if let Some(tokens) = &attempt.token_stats {
                             self.with.tally[arm].bill(tokens);
@@ -329,7 +330,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         }
     }
 
-    fn take_row(&mut self, row: Row, job: Job) {
+    fn take_row(&mut self, row: Box<Row>, job: Job) {
         self.with.tally[job.arm].bill(&row.token_stats);
         match self.with.versions.check(row.meta.model_version.as_deref()) {
             Err(error) => self.halt(error.into()),
@@ -337,7 +338,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                 let now = row.meta.model_version.clone().unwrap_or_default();
                 let detail = format!("answered by {now}, the rows so far by {before}");
                 let attempt =
-                    convert::row_as_attempt(row, "model_version", detail.clone(), &job, &self.with.common);
+                    convert::row_as_attempt(row, MODEL_VERSION, detail.clone(), &job, &self.with.common);
                 *self.with.tally[job.arm].rejected.entry(attempt.reason.clone()).or_default() += 1;
                 self.keep_attempt(&attempt);
                 self.fail(&job, detail);

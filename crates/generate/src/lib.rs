@@ -13,6 +13,7 @@ pub mod books;
 pub mod convert;
 pub mod dispatch;
 pub mod job;
+pub mod salvage;
 pub mod stop;
 pub mod think;
 pub mod versions;

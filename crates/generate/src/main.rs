@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     load_env_file()?;
     vertex::install_crypto();
-    let plan = Plan::new(flags)?;
+    let mut plan = Plan::new(flags)?;
     if flags.dry_run {
         return dry_run(&plan);
     }

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dataset::key::Tag;
-use dataset::ledger::{Ledger, OpenError};
+use dataset::key::{Tag, tag_of_hex};
+use dataset::ledger::{Ledger, OpenError, line};
 use dataset::prompt::PromptError;
 use dataset::run::{Change, Run, RunError};
 use dataset::scan::{self, Found, Index, Scan};
@@ -17,6 +17,7 @@ use vertex::Model;
 
 use crate::flags::Flags;
 use crate::job::Common;
+use crate::salvage;
 use crate::tally;
 
 /// A run that may begin.
@@ -73,10 +74,10 @@ pub enum PlanError {
     /// A ledger.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A ledger that could not be read.
-    #[error("cannot read the ledger {path}")]
+    /// A ledger, or `attempts.jsonl`, that could not be read.
+    #[error("cannot read {path}")]
     Read {
-        /// The ledger.
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -172,7 +173,7 @@ impl Plan {
     ///
     /// # Errors
     /// One that is in use, cannot be read or written, or holds rows of other settings.
-    pub fn open(&self, say: impl Fn(&str)) -> Result<(Standing, Vec<Ledger>), PlanError> {
+    pub fn open(&mut self, say: impl Fn(&str)) -> Result<(Standing, Vec<Ledger>), PlanError> {
         let (mut scans, mut ledgers) = (Vec::new(), Vec::new());
         for arm in &self.common.arms {
             let (ledger, scan, recovery) = Ledger::open(&self.layout, arm)?;
@@ -193,7 +194,39 @@ impl Plan {
             scans.push(scan);
             ledgers.push(ledger);
         }
+        self.salvage(&mut scans, &mut ledgers, say)?;
         Ok((self.stand(scans)?, ledgers))
+    }
+
+    /// Makes rows of the answers that only lacked a person's word, which `--accept-model-version` gives.
+    fn salvage(
+        &mut self,
+        scans: &mut [Scan],
+        ledgers: &mut [Ledger],
+        say: impl Fn(&str),
+    ) -> Result<(), PlanError> {
+        let indexes: Vec<&Index> = scans.iter().map(|scan| &scan.index).collect();
+        let path = self.layout.attempts();
+        let found =
+            salvage::find(self, &indexes).map_err(|source| PlanError::Read { path: path.clone(), source })?;
+        for (arm, row) in &found {
+            let bytes = line::encode(row).map_err(|error| PlanError::Read {
+                path: path.clone(),
+                source: std::io::Error::from(error),
+            })?;
+            ledgers[*arm].append(&bytes).map_err(OpenError::from)?;
+            scans[*arm].rows += 1;
+            scans[*arm].index.insert(&row.instruction, row.key.as_deref().and_then(tag_of_hex));
+            if let Some(version) = &row.meta.model_version
+                && !self.run.model_versions.contains(version)
+            {
+                self.run.model_versions.push(version.clone());
+            }
+        }
+        if !found.is_empty() {
+            say(&format!("{} answers that were kept in {} are rows now", found.len(), path.display()));
+        }
+        Ok(())
     }
 
     /// Counts what of the plan is there.

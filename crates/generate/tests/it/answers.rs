@@ -109,18 +109,25 @@ fn a_failing_service_is_asked_again_up_to_the_limit() {
 }
 
 #[test]
-fn another_model_version_stops_the_run_with_a_choice() {
-    let scenario = "[model_version]\nfirst = \"m-1\"\nthen = \"m-2\"\nafter = 4";
-    let lab = Lab::new(5, scenario);
-    lab.run_fast(&["--max-in-flight", "1"])
-        .expect(1)
-        .says("--accept-model-version m-2")
-        .says("another --data folder");
+fn another_model_version_stops_the_run_with_a_choice_and_its_answers_are_not_lost() {
+    let lab = Lab::new(5, "[model_version]\nfirst = \"m-1\"\nthen = \"m-2\"\nafter = 4");
+    let ran = lab.run_fast(&["--max-in-flight", "1"]).expect(1);
+    ran.says("--accept-model-version m-2").says("another --data folder");
     lab.check_nothing_lost();
     assert_eq!((lab.count(), lab.reasons("model_version")), (4, 1));
-    assert!(!lab.attempts()[0].output.is_empty(), "the answer is kept");
-    lab.run_fast(&["--accept-model-version", "m-2"]).expect(0);
+    lab.run_fast(&[]).expect(1);
+    assert_eq!((lab.count(), lab.counters().requests > 5), (4, true), "one more answer of m-2 is in doubt");
+    let paid = lab.counters().requests;
+
+    lab.run_fast(&["--accept-model-version", "m-2"]).expect(0).says("are rows now");
     lab.check_whole(5);
+    let doubted: std::collections::BTreeSet<_> =
+        lab.attempts().into_iter().map(|attempt| (attempt.arm, attempt.instruction)).collect();
+    assert_eq!(
+        lab.counters().requests,
+        paid + 10 - 4 - doubted.len() as u64,
+        "what was in doubt is not asked again"
+    );
     lab.run_fast(&[]).expect(0);
 }
 
