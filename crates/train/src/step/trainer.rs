@@ -18,6 +18,7 @@ use super::interrupt::Stop;
 use super::optimizer::{self, AdamW, Precision};
 use super::reload;
 use crate::recipe::{Optimizer, Recipe};
+use crate::record::metrics::Line;
 
 /// What is to be trained.
 pub struct Job<'a> {
@@ -55,7 +56,7 @@ pub enum Event {
         step: u64,
     },
     /// A step was taken.
-    Step(Report),
+    Step(Line),
     /// A checkpoint was written.
     Saved {
         /// Steps taken.
@@ -68,27 +69,6 @@ pub enum Event {
         /// Largest difference of a logit.
         difference: f64,
     },
-}
-
-/// One step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    /// Its number, from 1.
-    pub step: u64,
-    /// Mean loss over its learned tokens, in nats.
-    pub loss: f64,
-    /// The rate it was taken at.
-    pub learning_rate: f64,
-    /// Norm of the gradient, before clipping.
-    pub grad_norm: f64,
-    /// Tokens of its rows.
-    pub tokens: u64,
-    /// Those of them that were learned.
-    pub supervised_tokens: u64,
-    /// Tokens over the step's time.
-    pub tokens_per_second: f64,
-    /// Peak memory so far, in bytes, where the device says.
-    pub peak_memory_bytes: Option<u64>,
 }
 
 /// How a run ended.
@@ -210,9 +190,9 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
             save(model, job, &optimizer, &fingerprint, step, on)?;
             return Ok(End::Interrupted { step });
         }
-        let report = take(model, job, method, &mut optimizer, step, saved.as_ref())?;
+        let line = take(model, job, method, &mut optimizer, step, saved.as_ref())?;
         step += 1;
-        on(Event::Step(report));
+        on(Event::Step(line));
         if step.is_multiple_of(u64::from(recipe.save_every)) && step < job.steps.len() as u64 {
             saved = Some(save(model, job, &optimizer, &fingerprint, step, on)?);
         }
@@ -241,7 +221,7 @@ fn take(
     optimizer: &mut AdamW,
     step: u64,
     saved: Option<&PathBuf>,
-) -> Result<Report, Error> {
+) -> Result<Line, Error> {
     let started = Instant::now();
     let recipe = job.recipe;
     let indices = &job.steps[step as usize];
@@ -266,7 +246,7 @@ fn take(
     optimizer.zero_grad();
     let tokens: usize = rows.iter().map(|row| row.ids.len()).sum();
     let learned: usize = rows.iter().map(|row| row.learned_tokens()).sum();
-    Ok(Report {
+    Ok(Line {
         step: number,
         loss: sums.iter().sum::<f64>() / learned as f64,
         learning_rate,
