@@ -22,4 +22,16 @@ pub mod schedule;
 pub mod step;
 
 pub mod record;
+
 pub mod tokens;
+
+pub mod prepare;
+
+pub mod forecast;
+
+pub mod report;
+
+pub mod export;
+
+#[cfg(feature = "libtorch")]
+pub mod run;

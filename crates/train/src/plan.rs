@@ -154,6 +154,11 @@ impl Plan {
         self.steps.get(step as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// The rows of all steps.
+    pub fn steps(&self) -> &[Vec<usize>] {
+        &self.steps
+    }
+
     /// Tokens of all steps, and the learned ones among them.
     pub fn tokens(&self, examples: &[crate::data::Example]) -> (u64, u64) {
         self.steps.iter().flatten().filter_map(|&place| examples.get(place)).fold(
