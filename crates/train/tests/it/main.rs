@@ -1,6 +1,6 @@
 //! What the trainer does before any tensor: recipes, templates, masks, plans and reports.
 
+mod help;
+mod limits;
 mod real_templates;
-
-#[cfg(feature = "libtorch")]
-mod step;
+mod templates;
