@@ -42,7 +42,7 @@ fn line(context: &ArmContext<'_>, bytes: &[u8], text: Option<&str>, summary: &mu
         return summary.fail(FILE_FORM, number, Failure { message, excerpt });
     }
     let text = text.or_else(|| std::str::from_utf8(bytes).ok());
-    if let Some(view) = text.and_then(typed::read) {
+    if let Some(view) = text.and_then(|text| typed::read_knowing(text, &context.known)) {
         return row(context, &view, summary);
     }
     match explain(bytes) {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use dataset::{Arm, Experiment, Prompt};
-use regex::Regex;
 
 use crate::fold;
-use crate::rules::prompt_echo;
+use crate::rules::prompt_echo::Echo;
 use crate::thresholds::Thresholds;
+use crate::typed::Known;
 
 /// What all arms share.
 pub struct Context<'e> {
@@ -25,8 +25,10 @@ pub struct ArmContext<'e> {
     pub shared: &'e Context<'e>,
     /// The arm whose ledger is read.
     pub arm: &'e Arm,
-    /// Finds a sentence of the system prompt; `None` where it has none that is long enough to tell.
-    pub echo: Option<Regex>,
+    /// The system prompt as most rows spell it.
+    pub known: Known,
+    /// Finds sentences of the system prompt.
+    pub echo: Echo,
     /// Whether a refusal of this arm must turn to something useful.
     pub redirects: bool,
 }
@@ -55,7 +57,8 @@ impl<'e> Context<'e> {
         ArmContext {
             shared: self,
             arm,
-            echo: prompt_echo::finder(&arm.system_prompt),
+            known: Known::new(&arm.system_prompt),
+            echo: Echo::new(&arm.system_prompt),
             redirects: self.thresholds.redirecting_arms.contains(&arm.name),
         }
     }

@@ -51,6 +51,15 @@ impl<'a> Cursor<'a> {
         here
     }
 
+    /// Takes the string that is written as `quoted`, if it stands here.
+    pub fn known(&mut self, quoted: &str) -> bool {
+        let here = self.peek().is_some() && self.line.as_bytes()[self.at..].starts_with(quoted.as_bytes());
+        if here {
+            self.at += quoted.len();
+        }
+        here
+    }
+
     /// Takes a string.
     pub fn string(&mut self) -> Option<Text<'a>> {
         self.take(b'"')?;

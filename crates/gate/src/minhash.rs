@@ -46,16 +46,16 @@ pub fn sign(text: &str) -> Option<Signature> {
     for byte in text.bytes() {
         let class = CLASS[usize::from(byte)];
         if class != 0 {
-            word = (word.rotate_left(5) ^ u64::from(class)).wrapping_mul(KEY);
+            word = word.rotate_left(7) ^ u64::from(class);
         } else if word != 0 {
             words += 1;
-            end_word(word, words);
+            end_word(word.wrapping_mul(KEY), words);
             word = 0;
         }
     }
     if word != 0 {
         words += 1;
-        end_word(word, words);
+        end_word(word.wrapping_mul(KEY), words);
     }
     (words >= 20).then(|| densify(&bins))
 }

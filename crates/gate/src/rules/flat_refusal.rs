@@ -33,13 +33,17 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
+/// Straight, curly, modifier letter, and the one that turns the wrong way; spelled without a class, because the
+/// patterns match bytes: that is quicker, and a word boundary is then no matter of Unicode.
+const APOSTROPHE: &str = "(?:'|’|ʼ|‘)";
+
 static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
-    let apostrophe = "['’ʼ‘]";
+    let apostrophe = APOSTROPHE;
     let pattern = format!(
-        r"(?ix) \b (?:
+        r"(?ix-u) \b (?:
             (?: i | we ) \s+ (?: can{apostrophe}?t | can\s*not | won{apostrophe}?t | will\s+not | could{apostrophe}?n{apostrophe}?t ) \s+
               (?: \w+ly \s+ )? (?: help | assist | do \s+ (?:that|this) | provide | give | share | offer | support | answer | comply | fulfil | fulfill | discuss | advise | engage | continue | participate | write | create | tell )
-          | i{apostrophe}?m \s+ (?: sorry | afraid ) [^.!?\n]{{0,40}} \b (?: can{apostrophe}?t | can\s*not | won{apostrophe}?t | unable )
+          | i{apostrophe}?m \s+ (?: sorry | afraid ) (?u:[^.!?\n]){{0,40}} \b (?: can{apostrophe}?t | can\s*not | won{apostrophe}?t | unable )
           | (?: i{apostrophe}?m | i \s+ am | we \s+ are ) \s+ (?: not \s+ (?: able | willing | comfortable | allowed ) | unable ) \b
           | i \s+ (?: must | have \s+ to | need \s+ to ) \s+ (?: decline | refuse )
           | i \s+ (?: decline | refuse ) \s+ to
@@ -50,15 +54,15 @@ static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static TURN: LazyLock<Regex> = LazyLock::new(|| {
-    let apostrophe = "['’ʼ‘]";
+    let apostrophe = APOSTROPHE;
     let pattern = format!(
-        r"(?imx)
+        r"(?imx-u)
             \b (?: instead | alternatively | what \s+ (?: i | you | we ) \s+ can | (?: i | we ) \s+ can \s+ (?: still | help | show | explain | walk | offer | suggest | give | tell | say )
           | here (?: {apostrophe}s | \s+ is | \s+ are ) | let{apostrophe}?s \b | you \s+ (?: could | can | might | may ) \b
           | (?: try | consider | start | begin | ask | call | contact | talk | speak | reach | use | check | look | keep | write | book | go ) \s+ (?: by | with | to | out | at | for | your | the | a | an | whether | into | it | in ) \b
           | safer | a \s+ better | another \s+ way | other \s+ ways | next \s+ step | first \s+ step | i \s+ (?: would | {apostrophe}d ) \s+ (?: suggest | recommend ) | my \s+ recommendation | i{apostrophe}d \s+ (?: suggest | recommend ) | i \s+ (?: suggest | recommend )
             ) \b
-          | ^ \s* (?: [-*•] | \d+[.)] | \#+ ) \s+ \S"
+          | ^ \s* (?: (?:[-*]|•) | \d+[.)] | \#+ ) \s+ (?u:\S)"
     );
     Regex::new(&pattern).expect("the pattern is valid")
 });

@@ -171,6 +171,21 @@ proptest! {
 }
 
 #[test]
+fn a_system_prompt_that_is_known_beforehand_changes_nothing() {
+    for (arm, bytes) in crate::experiment().arms.iter().zip(crate::good()) {
+        let text = String::from_utf8(bytes).unwrap();
+        for known in
+            [arm.system_prompt.as_str(), "You are", "", "x", "You are a careful, helpful assistant.\n"]
+        {
+            let known = typed::Known::new(known);
+            for line in text.lines() {
+                assert_eq!(typed::read_knowing(line, &known), typed::read(line));
+            }
+        }
+    }
+}
+
+#[test]
 fn good_rows_take_the_fast_way() {
     for bytes in crate::good() {
         for line in String::from_utf8(bytes).unwrap().lines() {
