@@ -12,6 +12,7 @@ use train::prepare::{self, Planned, PrepareError, Prepared};
 use train::recipe::Dtype;
 use train::run::{self, Ending, Options, Outcome, RunError};
 use train::step::interrupt::{EXIT, Stop};
+use train::step::trainer;
 use train::{export, report};
 
 /// The input is wrong, or does not fit the device.
@@ -40,10 +41,20 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&format!("error: {error:#}"));
-            let known = error.is::<PrepareError>() || error.is::<RunError>() || error.is::<device::Error>();
-            ExitCode::from(if known || error.is::<TooLarge>() { WRONG_INPUT } else { UNEXPECTED })
+            ExitCode::from(if is_wrong_input(&error) { WRONG_INPUT } else { UNEXPECTED })
         }
     }
+}
+
+fn is_wrong_input(error: &anyhow::Error) -> bool {
+    let run = error.downcast_ref().is_some_and(|error| match error {
+        RunError::Prepare(_) | RunError::Initial(_) | RunError::Lora(_) => true,
+        RunError::Train { source, .. } => {
+            matches!(**source, trainer::Error::Unfinished { .. } | trainer::Error::LongestRow { .. })
+        }
+        _ => false,
+    });
+    run || error.is::<PrepareError>() || error.is::<device::Error>() || error.is::<TooLarge>()
 }
 
 /// The forecast is above what the device has free.

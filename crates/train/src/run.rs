@@ -77,11 +77,11 @@ pub enum RunError {
         /// The row at fault, `path:line`, where there is one.
         row: Option<String>,
         /// What happened.
-        source: trainer::Error,
+        source: Box<trainer::Error>,
     },
     /// Another run's folder.
     #[error(transparent)]
-    Prepare(#[from] PrepareError),
+    Prepare(Box<PrepareError>),
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -93,6 +93,12 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<PrepareError> for RunError {
+    fn from(error: PrepareError) -> Self {
+        Self::Prepare(Box::new(error))
+    }
 }
 
 /// Trains every planned arm that is not trained yet, one after the other.
@@ -203,7 +209,7 @@ fn train(
         };
         let row = row.and_then(|row| arm.examples.get(row));
         let row = row.map(|row| format!("{}:{}", arm.path.display(), row.line));
-        RunError::Train { arm: arm.arm.clone(), row, source }
+        RunError::Train { arm: arm.arm.clone(), row, source: Box::new(source) }
     })?;
     if end == End::Done {
         finish(prepared, plan, &folder, options)?;

@@ -12,13 +12,16 @@ use crate::mask::{Chat, MaskError};
 /// Rows over the limit that are listed one by one.
 const LISTED: usize = 10;
 
+/// A part of a row: its name and its length in tokens.
+type Part = (&'static str, fn(&Example) -> usize);
+
 /// Renders the table of all arms. `limit` is in tokens.
 pub fn table(examples: &Examples, limit: u32) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["arm", "tokens in", "sum", "min", "median", "90 %", "99 %", "max"]);
     for arm in &examples.arms {
-        let parts: [(&str, fn(&Example) -> usize); 4] = [
+        let parts: [Part; 4] = [
             ("prompt", |row| row.encoded.supervised.start),
             ("thinking", |row| row.encoded.thinking),
             ("answer", |row| row.encoded.supervised.len() - row.encoded.thinking),

@@ -226,11 +226,11 @@ impl Examples {
 impl Example {
     fn cut_at(&mut self, most: usize) {
         let encoded = &mut self.encoded;
+        // A row that is over the limit by the template's last newline alone loses nothing that is learned.
+        self.cut = encoded.supervised.end > most;
         encoded.ids.truncate(most);
         encoded.supervised.end = encoded.supervised.end.min(most);
         encoded.thinking = encoded.thinking.min(encoded.supervised.len());
-        // A row that is over the limit by the template's last newline alone loses nothing that is learned.
-        self.cut = encoded.supervised.end == most;
     }
 }
 

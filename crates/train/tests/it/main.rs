@@ -1,6 +1,9 @@
 //! What the trainer does before any tensor: recipes, templates, masks, plans and reports.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails, and helpers are tests too")]
+
 mod help;
 mod limits;
+mod preparation;
 mod real_templates;
 mod templates;
