@@ -78,8 +78,35 @@ impl DenseLayer {
     /// With `dropout` the adapters' inputs are dropped by that seed; the same seed drops the same inputs, so a
     /// recomputed forward equals the first. Without, nothing is dropped.
     pub fn forward(&self, x: &Tensor, rope: &RopeTables, dropout: Option<u64>) -> Tensor {
-        let (q, k, v) = self.heads(&rms_norm(x, &self.norms.input, self.shape.eps), rope, dropout);
-        self.finish(x, &attend(&q, &k, &v, true), dropout)
+        let (x, inner) = self.until_down(x, rope, dropout);
+        x + self.project(Projection::Down, &inner, dropout)
+    }
+
+    /// The way back through one block: from its input x and the gradient by its output, both [B, L, D], to the gradient
+    /// by its input. Gradients of the adapters are added to their leaves.
+    ///
+    /// The block is run again, all but its last product: a gradient goes through a frozen matrix without the product's
+    /// value, and so a quarter of the recomputed products is saved. `dropout` is what the forward was given.
+    pub fn pull_back(
+        &self,
+        x: &Tensor,
+        gradient: &Tensor,
+        rope: &RopeTables,
+        dropout: Option<u64>,
+    ) -> Tensor {
+        let leaf = x.detach().set_requires_grad(true);
+        let (residual, inner) = self.until_down(&leaf, rope, dropout);
+        // The gradient of sum(y · g) by y is exactly g, for a constant g.
+        let into = |y: &Tensor, g: &Tensor| (y * g).sum(Kind::Float);
+        let down = &self.matrices[Projection::Down as usize];
+        let mut sum = into(&residual, gradient) + into(&inner, &gradient.matmul(down));
+        if let Some(adapter) = &self.adapters[Projection::Down as usize] {
+            let low = self.low(Projection::Down, adapter, &inner, dropout);
+            // sum(low B^T · g) = sum(low · g B): the wide product is not needed for either gradient.
+            sum += (low * gradient.matmul(&adapter.b.to_kind(self.shape.kind))).sum(Kind::Float);
+        }
+        sum.backward();
+        leaf.grad()
     }
 
     /// One block over new positions after those in the cache: x [B, L, D] -> [B, L, D]. `rope` has the tables of the
@@ -90,7 +117,8 @@ impl DenseLayer {
         let (keys, values) = cache.append(&k, &v);
         // One new position sees everything before it, and a first chunk is causal by itself: neither needs a mask.
         debug_assert!(causal || x.size()[1] == 1, "a later chunk has one position");
-        self.finish(x, &attend(&q, &keys, &values, causal), None)
+        let (x, inner) = self.mlp_until_down(x, &attend(&q, &keys, &values, causal), None);
+        x + self.project(Projection::Down, &inner, None)
     }
 
     /// Room for the keys and values of `capacity` positions of B rows.
@@ -120,17 +148,23 @@ impl DenseLayer {
         (q, k, v.transpose(1, 2))
     }
 
-    /// The rest of the block after attention [B, H, L, E].
-    fn finish(&self, x: &Tensor, attention: &Tensor, dropout: Option<u64>) -> Tensor {
+    /// The block without its last product: the sum after attention [B, L, D], and what goes into `down`, [B, L, F].
+    fn until_down(&self, x: &Tensor, rope: &RopeTables, dropout: Option<u64>) -> (Tensor, Tensor) {
+        let (q, k, v) = self.heads(&rms_norm(x, &self.norms.input, self.shape.eps), rope, dropout);
+        self.mlp_until_down(x, &attend(&q, &k, &v, true), dropout)
+    }
+
+    /// The same from attention [B, H, L, E] on.
+    fn mlp_until_down(&self, x: &Tensor, attention: &Tensor, dropout: Option<u64>) -> (Tensor, Tensor) {
         let (rows, len, _) = size3(x);
         // 4. Merge heads and project back: (B, H, L, E) -> (B, L, D)
         let merged = attention.transpose(1, 2).reshape([rows, len, self.shape.heads * self.shape.head_dim]);
         let x = x + self.project(Projection::O, &merged, dropout);
-        // 5. MLP: (B, L, D) -> (B, L, F) -> (B, L, D)
+        // 5. MLP: (B, L, D) -> (B, L, F); `down` brings it back to (B, L, D).
         let normed = rms_norm(&x, &self.norms.post_attention, self.shape.eps);
         let gate = self.project(Projection::Gate, &normed, dropout).silu();
         let inner = gate * self.project(Projection::Up, &normed, dropout);
-        x + self.project(Projection::Down, &inner, dropout)
+        (x, inner)
     }
 
     /// x W^T + scale · (dropped x) A^T B^T: [B, L, in] -> [B, L, out]
@@ -138,21 +172,25 @@ impl DenseLayer {
         let at = projection as usize;
         let out = x.linear(&self.matrices[at], None::<&Tensor>);
         let Some(adapter) = &self.adapters[at] else { return out };
-        let dropped = match dropout {
-            Some(seed) if adapter.dropout > 0.0 => {
-                let place = (self.index * Projection::ALL.len() + at) as u64;
-                tch::manual_seed((mix(seed ^ mix(place + 1)) >> 1) as i64);
-                x.dropout(adapter.dropout, true)
-            }
-            _ => x.shallow_clone(),
-        };
-        let kind = self.shape.kind;
-        let low = dropped.linear(&adapter.a.to_kind(kind), None::<&Tensor>);
-        let low = if adapter.scale == 1.0 { low } else { low * adapter.scale };
+        let low = self.low(projection, adapter, x, dropout);
         let (rank, width) = (low.size()[2], out.size()[2]);
         // In place: the product lands in the output of the frozen matrix, and no third tensor of that size exists.
         let mut flat = out.view([-1, width]);
-        flat.addmm_(&low.view([-1, rank]), &adapter.b.to_kind(kind).tr()).view_as(&out)
+        flat.addmm_(&low.view([-1, rank]), &adapter.b.to_kind(self.shape.kind).tr()).view_as(&out)
+    }
+
+    /// scale · (dropped x) A^T: [B, L, in] -> [B, L, r]
+    fn low(&self, projection: Projection, adapter: &Adapter, x: &Tensor, dropout: Option<u64>) -> Tensor {
+        let a = adapter.a.to_kind(self.shape.kind);
+        let low = match dropout {
+            Some(seed) if adapter.dropout > 0.0 => {
+                let place = (self.index * Projection::ALL.len() + projection as usize) as u64;
+                tch::manual_seed((mix(seed ^ mix(place + 1)) >> 1) as i64);
+                x.dropout(adapter.dropout, true).linear(&a, None::<&Tensor>)
+            }
+            _ => x.linear(&a, None::<&Tensor>),
+        };
+        if adapter.scale == 1.0 { low } else { low * adapter.scale }
     }
 }
 

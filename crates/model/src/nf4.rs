@@ -100,18 +100,14 @@ impl Nf4 {
         let mut packed = vec![0u8; values.len().div_ceil(2)];
         let mut absmax = vec![0f32; values.len().div_ceil(BLOCK)];
         let share = share(absmax.len());
-        thread::scope(|scope| {
-            let shares = values
-                .chunks(share * BLOCK)
-                .zip(packed.chunks_mut(share * BLOCK / 2))
-                .zip(absmax.chunks_mut(share));
-            for ((values, packed), absmax) in shares {
-                run(scope, share, move || {
-                    let blocks = values.chunks(BLOCK).zip(packed.chunks_mut(BLOCK / 2));
-                    for ((values, packed), absmax) in blocks.zip(absmax) {
-                        *absmax = quantize_block(values, packed);
-                    }
-                });
+        let shares = values
+            .chunks(share * BLOCK)
+            .zip(packed.chunks_mut(share * BLOCK / 2))
+            .zip(absmax.chunks_mut(share));
+        in_parallel(shares, |((values, packed), absmax)| {
+            let blocks = values.chunks(BLOCK).zip(packed.chunks_mut(BLOCK / 2));
+            for ((values, packed), absmax) in blocks.zip(absmax) {
+                *absmax = quantize_block(values, packed);
             }
         });
         let absmax = if double { Absmax::double(&absmax) } else { Absmax::Plain(absmax) };
@@ -170,16 +166,12 @@ impl Absmax {
 /// Dequantises packed codes: `absmax` has one scale for each block of `out`, `packed` one byte for two numbers.
 pub fn dequantize_into(packed: &[u8], absmax: &[f32], out: &mut [f32]) {
     let share = share(absmax.len());
-    thread::scope(|scope| {
-        let shares =
-            out.chunks_mut(share * BLOCK).zip(packed.chunks(share * BLOCK / 2)).zip(absmax.chunks(share));
-        for ((out, packed), absmax) in shares {
-            run(scope, share, move || {
-                let blocks = out.chunks_mut(BLOCK).zip(packed.chunks(BLOCK / 2));
-                for ((out, packed), &absmax) in blocks.zip(absmax) {
-                    dequantize_block(out, packed, absmax);
-                }
-            });
+    let shares =
+        out.chunks_mut(share * BLOCK).zip(packed.chunks(share * BLOCK / 2)).zip(absmax.chunks(share));
+    in_parallel(shares, |((out, packed), absmax)| {
+        let blocks = out.chunks_mut(BLOCK).zip(packed.chunks(BLOCK / 2));
+        for ((out, packed), &absmax) in blocks.zip(absmax) {
+            dequantize_block(out, packed, absmax);
         }
     });
 }
@@ -257,19 +249,22 @@ fn dequantize_block(out: &mut [f32], packed: &[u8], absmax: f32) {
     }
 }
 
-/// Blocks for one thread. Below a million numbers a second thread costs more than it saves.
+/// Blocks for one thread. Below 2^18 numbers, a tenth of a millisecond, a second thread costs more than it saves.
 fn share(blocks: usize) -> usize {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    if blocks * BLOCK < 1 << 20 { blocks.max(1) } else { blocks.div_ceil(threads) }
+    if blocks * BLOCK < 1 << 18 { blocks.max(1) } else { blocks.div_ceil(threads) }
 }
 
-/// Runs a share on a thread of its own, or right here if it is the only one.
-fn run<'scope>(scope: &'scope thread::Scope<'scope, '_>, share: usize, work: impl FnOnce() + Send + 'scope) {
-    if share * BLOCK < 1 << 19 {
-        work();
-    } else {
-        scope.spawn(work);
-    }
+/// Works on every share, on the first right here and on each other in a thread of its own.
+fn in_parallel<T: Send>(mut shares: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let first = shares.next();
+    thread::scope(|scope| {
+        for share in shares {
+            let work = &work;
+            scope.spawn(move || work(share));
+        }
+        first.map(&work);
+    });
 }
 
 #[cfg(test)]

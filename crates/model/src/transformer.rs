@@ -159,7 +159,7 @@ impl Model {
                 None => seven(|projection| {
                     let (rows, columns) = projection.shape(config);
                     let values = initial_a(options.seed ^ 1, 0, projection, rows, columns);
-                    Ok::<_, Error>(placement.from_values(&values, [rows as i64, columns as i64])?)
+                    Ok::<_, Error>(placement.made_up(&values, [rows as i64, columns as i64])?)
                 })?,
             };
             let head_norm = || match config.family {

@@ -62,7 +62,7 @@ impl Placement {
     }
 
     /// A matrix out of numbers.
-    pub fn from_values(&self, values: &[f32], shape: [i64; 2]) -> Result<Weight, TchError> {
+    pub fn made_up(&self, values: &[f32], shape: [i64; 2]) -> Result<Weight, TchError> {
         match self.quantization {
             Quantization::None => self.place(Tensor::f_from_slice(values)?.f_view(shape)?).map(Weight::Dense),
             Quantization::Nf4 { double } => self.quantized(values, shape, double),

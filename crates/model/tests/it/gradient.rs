@@ -1,11 +1,16 @@
 //! What trains and what does not, and that a recomputed layer is the same layer.
 
+use std::sync::{Mutex, PoisonError};
+
 use model::lora::LoraConfig;
 use model::nf4::Quantization;
 use model::transformer::LoadOptions;
 use tch::{Kind, Tensor};
 
 use crate::logits::{floats, load};
+
+/// libtorch has one generator for the whole process: tests that drop inputs take turns.
+static GENERATOR: Mutex<()> = Mutex::new(());
 
 fn options(dropout: f64, quantization: Quantization) -> LoadOptions {
     let lora = Some(LoraConfig { dropout, ..LoraConfig::all(4, 6.0) });
@@ -79,6 +84,7 @@ fn the_first_adapter_depends_on_the_seed_alone() {
 
 #[test]
 fn the_same_seed_drops_the_same_inputs() {
+    let _turn = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let model = load("llama-untied", &options(0.5, Quantization::None));
     for (name, mut parameter) in model.parameters() {
         if name.contains("lora_B") {
@@ -130,5 +136,41 @@ fn a_layer_recomputed_from_its_input_gives_the_gradients_of_the_whole() {
         let worst =
             floats(&parameter.grad()).iter().zip(whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst <= 1e-5 * scale, "{name}: off by {worst} of {scale}");
+    }
+}
+
+#[test]
+fn pulling_a_gradient_back_equals_autograd_through_the_block() {
+    let _turn = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    for (dropout, quantization) in [(0.0, Quantization::None), (0.3, Quantization::Nf4 { double: true })] {
+        let model = load("qwen3-untied", &options(dropout, quantization));
+        for (name, mut parameter) in model.parameters() {
+            if name.contains("lora_B") {
+                let waves = Tensor::arange(parameter.numel() as i64, (Kind::Float, parameter.device())).sin();
+                tch::no_grad(|| parameter.copy_(&(waves * 0.3).view_as(&parameter)));
+            }
+        }
+        let (x, rope, layer) = (model.embed(&ids()), model.rope(5), model.layer(1).materialize());
+        let gradient = Tensor::arange(x.numel() as i64, (Kind::Float, x.device())).cos().view_as(&x);
+        let collect = |input: Tensor| {
+            let mut all = vec![floats(&input)];
+            for (name, mut parameter) in model.parameters() {
+                if name.contains("layers.1.") {
+                    all.push(floats(&parameter.grad()));
+                    parameter.zero_grad();
+                }
+            }
+            all
+        };
+        let leaf = x.detach().set_requires_grad(true);
+        (layer.forward(&leaf, &rope, Some(4)) * &gradient).sum(Kind::Float).backward();
+        let whole = collect(leaf.grad());
+        let pulled = collect(layer.pull_back(&x, &gradient, &rope, Some(4)));
+        assert_eq!(whole.len(), 1 + 14);
+        for (whole, pulled) in whole.iter().zip(&pulled) {
+            let scale = whole.iter().fold(0f32, |size, value| size.max(value.abs()));
+            let worst = whole.iter().zip(pulled).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(scale > 0.0 && worst <= 1e-5 * scale, "off by {worst} of {scale}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use model::adapter::Adapter;
 use model::base::Base;
+use model::forecast::{Forecast, Load};
 use model::lora::LoraConfig;
 use model::nf4::Quantization;
 use model::transformer::{LoadOptions, Model};
@@ -122,10 +123,21 @@ fn nf4_moves_the_logits_a_little_and_holds_what_the_forecast_says() {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let cosine = dot(&four, &full) / (dot(&four, &four) * dot(&full, &full)).sqrt();
     assert!((0.8..0.9999).contains(&cosine), "four bits move the logits, and not far: cosine {cosine}");
-    let (matrices, tables) = model.frozen_bytes();
-    let per_layer: usize = [64 * 32, 32 * 32, 32 * 32, 32 * 64, 64 * 32, 64 * 32, 32 * 64]
-        .iter()
-        .map(|&len| options.quantization.bytes(len, 4))
-        .sum();
-    assert_eq!((matrices, tables), (2 * per_layer, 2 * 96 * 32 * 4));
+    for (model, quantization) in [(&model, options.quantization), (&dense, Quantization::None)] {
+        let (matrices, tables) = model.frozen_bytes();
+        let forecast = Forecast::of(&Load {
+            config: model.config(),
+            quantization,
+            lora: &LoraConfig::all(4, 4.0),
+            compute_bytes: 4,
+            seq_len: 3,
+            rows: 1,
+            head_chunk: 3,
+            checkpointing: true,
+            optimizer_bytes: 8,
+            host_embedding: false,
+        });
+        let norms = (2 * 2 + 1) * 32 * 4;
+        assert_eq!((forecast.weights, forecast.embedding_and_head), (matrices, tables + norms));
+    }
 }

@@ -1,5 +1,7 @@
 //! Held against transformers, PEFT and bitsandbytes: `fixtures/models/make.py` made the values.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the report")]
+
 mod adapter;
 mod base;
 mod gguf;
