@@ -3,8 +3,7 @@
 //! Requests run in tasks of their own and come back here; rows go to the books and are counted when they are on the
 //! disk. Time is only ever measured from the start of the run, so a clock that is set changes nothing.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,12 @@ use pacer::{Admission, OpenReason, Pacer, Ticket};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
-use vertex::{Backoff, Client, Outcome, Scope};
+use vertex::{Backoff, Client, Scope};
 
 use crate::books::{Books, Told};
 use crate::convert::{self, Judged, Next};
+use crate::delayed::Delayed;
+use crate::errand::{self, Done, Reply};
 use crate::job::{Common, Job};
 use crate::salvage::MODEL_VERSION;
 use crate::screen::Screen;
@@ -75,38 +76,6 @@ pub struct Ended {
     pub failures: HashMap<(Short, usize), String>,
 }
 
-/// One request that came back.
-struct Done {
-    job: Job,
-    ticket: Ticket,
-    reply: Reply,
-}
-
-enum Reply {
-    Throttled(vertex::Throttle),
-    Judged { judged: Judged, outcome: pacer::Outcome, mismatch: Option<String> },
-}
-
-/// A job that waits out a failure of the service.
-struct Delayed(Instant, u64, Job);
-
-impl PartialEq for Delayed {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Delayed {}
-impl PartialOrd for Delayed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Delayed {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
-}
-
 /// Everything that changes while the loop runs.
 struct Loop<P> {
     with: Dispatch,
@@ -114,8 +83,7 @@ struct Loop<P> {
     prompts: P,
     exhausted: bool,
     ready: VecDeque<Job>,
-    delayed: BinaryHeap<Reverse<Delayed>>,
-    delays: u64,
+    delayed: Delayed,
     tasks: JoinSet<Done>,
     unsynced: usize,
     wake: Option<Instant>,
@@ -136,8 +104,7 @@ impl Dispatch {
             prompts,
             exhausted: false,
             ready: VecDeque::new(),
-            delayed: BinaryHeap::new(),
-            delays: 0,
+            delayed: Delayed::default(),
             tasks: JoinSet::new(),
             unsynced: 0,
             wake: None,
@@ -189,11 +156,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         self.wake = None;
         while self.stop.is_none() && self.unsynced < UNSYNCED {
             let now = Instant::now();
-            while let Some(Reverse(first)) = self.delayed.peek() {
-                if first.0 > now {
-                    break;
-                }
-                let Some(Reverse(Delayed(_, _, job))) = self.delayed.pop() else { break };
+            while let Some(job) = self.delayed.pop_due(now) {
                 self.ready.push_back(job);
             }
             let Some(job) = self.next_job() else { break };
@@ -219,9 +182,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
             self.wake = until.map(|until| self.start + until);
             break;
         }
-        if let Some(Reverse(first)) = self.delayed.peek() {
-            self.wake = Some(self.wake.map_or(first.0, |wake| wake.min(first.0)));
-        }
+        self.wake = [self.wake, self.delayed.next_due()].into_iter().flatten().min();
     }
 
     /// What waits longest, or else the next prompt that lacks a row in some arm. All its arms follow one another.
@@ -266,24 +227,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
     fn send(&mut self, job: Job, ticket: Ticket) {
         self.with.tally[job.arm].in_flight += 1;
         let (client, common) = (Arc::clone(&self.with.client), Arc::clone(&self.with.common));
-        self.tasks.spawn(async move {
-            let attempt = client.generate(&common.request(&job)).await;
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            let reply = match attempt.outcome {
-                Outcome::Throttled(throttle) => Reply::Throttled(throttle),
-                outcome => {
-                    let usage = outcome.usage();
-                    let mismatch = usage.and_then(|usage| usage.check_identity().err());
-                    let paced = pace(&outcome);
-                    Reply::Judged {
-                        mismatch: mismatch.map(|mismatch| mismatch.to_string()),
-                        judged: convert::convert(outcome, attempt.body, &job, &common, &now),
-                        outcome: paced,
-                    }
-                }
-            };
-            Done { job, ticket, reply }
-        });
+        self.tasks.spawn(errand::run(client, common, job, ticket));
     }
 
     /// Takes a request that came back.
@@ -296,7 +240,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         match reply {
             Reply::Throttled(throttle) => {
                 self.with.tally[arm].throttled += 1;
-                self.with.pacer.report(since, ticket, throttled(&throttle));
+                self.with.pacer.report(since, ticket, errand::throttled(&throttle));
                 if throttle.scope == Scope::PerDay {
                     self.halt(day_quota(throttle.message));
                 }
@@ -387,8 +331,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
             Next::Retry(floor) => {
                 let wait = Backoff::default().next(job.waited, floor, fastrand::f64());
                 job.waited = Some(wait);
-                self.delays += 1;
-                self.delayed.push(Reverse(Delayed(Instant::now() + wait, self.delays, job)));
+                self.delayed.push(Instant::now() + wait, job);
             }
         }
     }
@@ -490,26 +433,6 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         };
         Ended { stop, indexes: self.with.indexes, tally: self.with.tally, failures: self.failures }
     }
-}
-
-/// What the pacer learns from a reply that is no 429.
-fn pace(outcome: &Outcome) -> pacer::Outcome {
-    match outcome {
-        Outcome::Transient(_) => pacer::Outcome::Failed,
-        Outcome::Unauthorized(_) | Outcome::Fatal(_) => pacer::Outcome::Cancelled,
-        answered => pacer::Outcome::Success { tokens: answered.usage().map(vertex::Usage::total_or_sum) },
-    }
-}
-
-fn throttled(throttle: &vertex::Throttle) -> pacer::Outcome {
-    if throttle.scope == Scope::PerDay {
-        return pacer::Outcome::DayQuota;
-    }
-    pacer::Outcome::Throttled(pacer::Throttle {
-        retry_after: throttle.retry_after,
-        requests_per_minute: throttle.requests_per_minute.map(|quota| quota as f64),
-        tokens_per_minute: throttle.tokens_per_minute.map(|quota| quota as f64),
-    })
 }
 
 fn day_quota(message: String) -> Stop {

@@ -11,7 +11,9 @@ pub mod preflight;
 
 pub mod books;
 pub mod convert;
+pub mod delayed;
 pub mod dispatch;
+pub mod errand;
 pub mod job;
 pub mod salvage;
 pub mod stop;

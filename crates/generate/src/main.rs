@@ -1,5 +1,8 @@
 //! `cargo xtask gen`: parse, plan, look whether the service would answer, ask, report.
 
+mod env_file;
+mod interrupts;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use generate::stop::Stop;
 use generate::versions::Versions;
 use pacer::Pacer;
 use progress::{Mode, Progress};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tracing_subscriber::EnvFilter;
 use vertex::{Access, Client};
 
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
-    load_env_file()?;
+    env_file::load()?;
     vertex::install_crypto();
     let mut plan = Plan::new(flags)?;
     if flags.dry_run {
@@ -94,7 +97,7 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
         versions: Versions::new(plan.run.clone(), plan.layout.run(), plan.accepted_versions.clone()),
         indexes,
         tally,
-        interrupts: runtime.block_on(async { interrupts() })?,
+        interrupts: runtime.block_on(async { interrupts::listen() })?,
         attempts_path: plan.layout.attempts().display().to_string(),
     };
     let ended = runtime.block_on(dispatch.run(plan.source.prompts()?));
@@ -153,38 +156,4 @@ fn dry_run(plan: &Plan) -> anyhow::Result<u8> {
     let report = forecast::report(&arms, plan.experiment.price, quota);
     std::io::stdout().write_all(report.as_bytes()).context("cannot write the forecast to standard output")?;
     Ok(0)
-}
-
-/// Reads `.env` from the working directory or one above it. What the environment sets already stays.
-fn load_env_file() -> anyhow::Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // The error would print the line, and the line may hold a key.
-        Err(dotenvy::Error::LineParse(_, _)) => {
-            anyhow::bail!(
-                ".env has a line that is not NAME=value; correct it (it is not shown, as it may hold a secret)"
-            )
-        }
-        Err(error) => Err(error).context("cannot read .env"),
-    }
-}
-
-/// Sends one message for each Ctrl-C, and for a request to end where the system has one.
-fn interrupts() -> anyhow::Result<UnboundedReceiver<()>> {
-    let (sender, receiver) = unbounded_channel();
-    let told = sender.clone();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::spawn(async move { while terminate.recv().await.is_some() && told.send(()).is_ok() {} });
-    }
-    #[cfg(windows)]
-    {
-        let mut terminate = tokio::signal::windows::ctrl_break()?;
-        tokio::spawn(async move { while terminate.recv().await.is_some() && told.send(()).is_ok() {} });
-    }
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {} });
-    Ok(receiver)
 }

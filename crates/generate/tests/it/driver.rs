@@ -1,8 +1,9 @@
 //! A folder with an experiment in it, a simulator, and the binary between them.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Ran {
 /// A process under way.
 pub struct Running {
     child: Child,
+    stderr: BufReader<ChildStderr>,
+    heard: String,
     done: mpsc::Sender<()>,
 }
 
@@ -182,12 +185,21 @@ impl Running {
         self.child.id()
     }
 
+    /// Listens until the process says these words.
+    pub fn hear(&mut self, words: &str) {
+        while !self.heard.contains(words) {
+            let count = self.stderr.read_line(&mut self.heard).unwrap();
+            assert!(count > 0, "never said: {words}\n{}", self.heard);
+        }
+    }
+
     pub fn wait(self) -> Ran {
-        let Self { child, done } = self;
+        let Self { child, mut stderr, mut heard, done } = self;
+        stderr.read_to_string(&mut heard).unwrap();
         let output = child.wait_with_output().unwrap();
         drop(done);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
-        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: heard.replace("\r\n", "\n") }
     }
 }
 
@@ -230,7 +242,8 @@ pub fn run(command: Command) -> Ran {
 }
 
 pub fn spawn(mut command: Command) -> Running {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (done, is_done) = mpsc::channel::<()>();
     let id = child.id();
     std::thread::spawn(move || {
@@ -238,7 +251,8 @@ pub fn spawn(mut command: Command) -> Running {
             end(id);
         }
     });
-    Running { child, done }
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    Running { child, stderr, heard: String::new(), done }
 }
 
 #[cfg(unix)]

@@ -43,9 +43,11 @@ mod interrupted {
             4,
             "[[script]]\nprompt_contains = \"Question 0\"\nsteps = [\"stop\"]\n[[fault]]\nkind = \"hang\"\nshare = 1.0",
         );
-        let running = lab.spawn(&[]);
+        let mut running = lab.spawn(&[]);
         lab.wait_for(|counters| counters.in_flight >= 4);
         interrupt(&running);
+        // Two signals of a kind are one while the first has not been taken.
+        running.hear("press Ctrl-C again");
         interrupt(&running);
         // Were the second one not obeyed, the replies that never come would be waited for.
         running.wait().expect(130);
