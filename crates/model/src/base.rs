@@ -127,6 +127,11 @@ pub enum Error {
 impl Base {
     /// Opens a folder, a GGUF file, or a hub id that is in the local cache.
     pub fn open(spec: &str) -> Result<Base, Error> {
+        Base::open_with(spec, hub_cache().as_deref())
+    }
+
+    /// The same with the hub cache at `cache`; `None` where there is no such folder.
+    pub fn open_with(spec: &str, cache: Option<&Path>) -> Result<Base, Error> {
         let path = Path::new(spec);
         if path.is_file() {
             return Base::open_gguf(spec, path);
@@ -134,7 +139,7 @@ impl Base {
         if path.join("config.json").is_file() {
             return Base::open_folder(spec, path);
         }
-        let cache = if is_hub_id(spec) && !path.exists() { hub_cache() } else { None };
+        let cache = cache.filter(|_| is_hub_id(spec) && !path.exists());
         let looked = cache.map(|cache| cache.join(format!("models--{}", spec.replace('/', "--"))));
         if let Some(snapshot) = looked.as_deref().and_then(snapshot)
             && snapshot.join("config.json").is_file()

@@ -75,10 +75,17 @@ impl Placement {
 
     fn quantized(&self, values: &[f32], shape: [i64; 2], double: bool) -> Result<Weight, TchError> {
         let nf4 = Nf4::quantize(values, double);
-        if !self.device.is_cuda() {
-            return Ok(Weight::Host { nf4, shape });
+        if self.device.is_cuda() {
+            self.card(nf4, shape).map(Weight::Card)
+        } else {
+            Ok(Weight::Host { nf4, shape })
         }
+    }
+
+    fn card(&self, mut nf4: Nf4, shape: [i64; 2]) -> Result<Card, TchError> {
         let card = |tensor: Tensor| tensor.f_to_device(self.device);
+        // Whole blocks only, so that a scale is a row; what is padded is cut off again.
+        nf4.packed.resize(nf4.len.div_ceil(nf4::BLOCK) * nf4::BLOCK / 2, 0);
         let (absmax, second) = match &nf4.absmax {
             Absmax::Plain(absmax) => (card(Tensor::f_from_slice(absmax)?)?, None),
             Absmax::Double { codes, absmax, offset } => (
@@ -86,14 +93,14 @@ impl Placement {
                 Some((card(Tensor::f_from_slice(absmax)?)?, f64::from(*offset))),
             ),
         };
-        Ok(Weight::Card(Card {
+        Ok(Card {
             shape,
             packed: card(Tensor::f_from_slice(&nf4.packed)?)?,
             absmax,
             second,
             pairs: self.pairs.shallow_clone(),
             map: self.map.shallow_clone(),
-        }))
+        })
     }
 }
 
@@ -147,7 +154,7 @@ impl Weight {
 
 impl Card {
     fn materialize(&self, kind: Kind) -> Tensor {
-        let numbers = self.shape[0] * self.shape[1];
+        let numbers = self.packed.size()[0] * 2;
         let absmax = match &self.second {
             None => self.absmax.shallow_clone(),
             Some((scales, offset)) => {
@@ -161,7 +168,7 @@ impl Card {
         let mut start = 0;
         while start < numbers {
             let len = CHUNK.min(numbers - start);
-            let codes = self.packed.narrow(0, start / 2, (len + 1) / 2).to_kind(Kind::Int);
+            let codes = self.packed.narrow(0, start / 2, len / 2).to_kind(Kind::Int);
             // (len / 2) codes -> (len / 2, 2) values -> (len / 64, 64), one scale a row
             let values = self.pairs.index_select(0, &codes).view([-1, nf4::BLOCK as i64]);
             let block = nf4::BLOCK as i64;
@@ -169,7 +176,7 @@ impl Card {
             out.narrow(0, start, len).copy_(&(values * scales).view([len]));
             start += len;
         }
-        out.view(self.shape)
+        out.narrow(0, 0, self.shape[0] * self.shape[1]).view(self.shape)
     }
 }
 
@@ -199,4 +206,33 @@ fn decoded(view: &View, shape: &[i64]) -> Result<Tensor, TchError> {
 
 fn shape2(shape: &[usize]) -> [i64; 2] {
     [shape[0] as i64, shape[1] as i64]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table operations that a card uses, run on the CPU, against the plain loop.
+    fn check(shape: [i64; 2], double: bool, kind: Kind) {
+        let placement = Placement::new(Device::Cpu, kind, Quantization::Nf4 { double }).expect("tables");
+        let values: Vec<f32> =
+            (0..shape[0] * shape[1]).map(|i| (i as f32 * 0.7).sin() * (i % 1009) as f32).collect();
+        let nf4 = Nf4::quantize(&values, double);
+        let card = placement.card(nf4.clone(), shape).expect("small tensors").materialize(kind);
+        let host = Weight::Host { nf4, shape }.materialize(kind);
+        assert_eq!((card.size(), card.kind()), (host.size(), kind));
+        let differ = card.ne_tensor(&host).sum(Kind::Int64).int64_value(&[]);
+        assert_eq!(differ, 0, "{shape:?}, double {double}, {kind:?}");
+    }
+
+    #[test]
+    fn table_operations_give_the_same_numbers_as_the_loop() {
+        for kind in [Kind::Float, Kind::BFloat16] {
+            check([128, 96], false, kind);
+            check([128, 200], true, kind);
+        }
+        check([3, 37], true, Kind::Float);
+        // More than one chunk.
+        check([4097, 4096], true, Kind::BFloat16);
+    }
 }

@@ -116,6 +116,22 @@ fn a_base_that_is_not_there_is_an_error_that_says_how_to_get_it() {
 }
 
 #[test]
+fn a_hub_id_is_found_in_the_local_cache_at_its_main_revision() {
+    let cache = tempfile::tempdir().unwrap();
+    let model = cache.path().join("models--org--tiny");
+    let snapshot = model.join("snapshots").join("0123abc");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::create_dir_all(model.join("refs")).unwrap();
+    copy("llama-tied", &snapshot);
+    let open = || Base::open_with("org/tiny", Some(cache.path()));
+    let error = open().err().unwrap().to_string();
+    assert!(error.ends_with("`hf download org/tiny` fetches it"), "{error}");
+    fs::write(model.join("refs").join("main"), "0123abc\n").unwrap();
+    let base = open().unwrap();
+    assert_eq!((base.name.as_str(), base.path), ("org/tiny", snapshot));
+}
+
+#[test]
 fn a_shard_that_was_cut_short_is_named() {
     let folder = tempfile::tempdir().unwrap();
     copy("llama-tied", folder.path());
