@@ -72,7 +72,7 @@ pub fn run(sh: &Shell, flags: &DemoFlags) -> anyhow::Result<ExitCode> {
 
     let steps = flags.steps.to_string();
     let mut command = with_libtorch(&libtorch, &train);
-    command.args(["--arm", "all", "--max-steps", &steps, "--max-seq-length", "1024", "--grad-accum", "1"]);
+    command.args(["--arm", "all", "--max-steps", &steps, "--max-seq-length", "2048", "--grad-accum", "1"]);
     command.arg("--base").arg(&model).arg("--data").arg(&flags.data).arg("--out").arg(&flags.out);
     if let Some(code) = stages.run("train", &root, &mut command)? {
         return Ok(code);
@@ -92,7 +92,8 @@ pub fn run(sh: &Shell, flags: &DemoFlags) -> anyhow::Result<ExitCode> {
         let mut command = with_libtorch(&libtorch, &answer);
         command.arg("--base").arg(&model).args(["--max-new-tokens", "96"]);
         if let Some(adapter) = adapter {
-            command.arg("--adapter").arg(adapter).args(["--arm", &name]);
+            command.arg("--adapter").arg(adapter);
+            command.args(["--experiment", "fixtures/phase_3e/experiment.toml", "--arm", &name]);
         }
         if let Some(code) = stages.run(&format!("answer of {name}"), &root, command.arg(UNSEEN))? {
             return Ok(code);

@@ -1,6 +1,7 @@
 //! Fetches what a step needs and is missing, into `target/setup/`: pinned, checked by hash, nothing else touched.
 
 mod libtorch;
+mod npm;
 mod pip;
 mod python;
 
@@ -12,6 +13,7 @@ use clap::{Args, ValueEnum};
 use xshell::{Shell, cmd};
 
 pub use libtorch::{Libtorch, libtorch};
+pub use npm::tokenizers;
 pub use python::{peers, reference};
 
 /// Flags of `cargo xtask setup`.

@@ -35,6 +35,11 @@ pub fn run(sh: &Shell, flags: &TestFlags) -> anyhow::Result<ExitCode> {
     setup::compiler(sh)?;
     let _libtorch = sh.push_env("LIBTORCH", &libtorch.folder);
     let _model = sh.push_env("DEMO_MODEL", setup::model(sh)?);
+    // Set and empty tells a test that there is none; unset is a mistake in how it was started.
+    let found = setup::tokenizers(sh)?.unwrap_or_default();
+    let tokenizer = |family: &str| found.iter().find(|it| it.family == family).map(|it| it.folder.clone());
+    let _qwen3 = sh.push_env("QWEN3_TOKENIZER", tokenizer("qwen3").unwrap_or_default());
+    let _llama3 = sh.push_env("LLAMA3_TOKENIZER", tokenizer("llama3").unwrap_or_default());
     let mut tests = std::process::Command::from(cmd!(
         sh,
         "cargo test --release --package model --package train --features model/libtorch,train/libtorch"

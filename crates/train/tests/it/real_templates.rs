@@ -31,10 +31,16 @@ struct Row {
     end: usize,
 }
 
-fn variable(name: &str, what: &str) -> PathBuf {
-    std::env::var_os(name).map(PathBuf::from).unwrap_or_else(|| {
+/// The path in a variable; `None`, said aloud, where it is set and empty: the machine cannot have the file.
+fn variable(name: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name).map(PathBuf::from).unwrap_or_else(|| {
         panic!("{name} is not set: it names {what}; `cargo xtask test` fetches it and sets the variable")
-    })
+    });
+    if path.as_os_str().is_empty() {
+        eprintln!("skipped: this machine has not got {what}");
+        return None;
+    }
+    Some(path)
 }
 
 /// A tokenizer folder without weights is no base, so its template is read from where the hub's models keep it.
@@ -84,19 +90,21 @@ fn sha256(text: &str) -> String {
 
 #[test]
 fn smollm2_out_of_its_gguf_gives_the_ids_of_transformers() {
-    let path = variable("DEMO_MODEL", "SmolLM2-135M-Instruct's GGUF file");
+    let Some(path) = variable("DEMO_MODEL", "SmolLM2-135M-Instruct's GGUF file") else { return };
     let base = Base::open(path.to_str().unwrap()).unwrap();
     check("smollm2", &base.tokenizer, &base.chat_template.unwrap());
 }
 
 #[test]
 fn qwen3_gives_the_ids_of_transformers() {
-    let (source, template) = folder(variable("QWEN3_TOKENIZER", "a folder with Qwen3's tokenizer"));
+    let Some(path) = variable("QWEN3_TOKENIZER", "a folder with Qwen3's tokenizer") else { return };
+    let (source, template) = folder(path);
     check("qwen3", &source, &template);
 }
 
 #[test]
 fn llama3_gives_the_ids_of_transformers() {
-    let (source, template) = folder(variable("LLAMA3_TOKENIZER", "a folder with Llama 3.2's tokenizer"));
+    let Some(path) = variable("LLAMA3_TOKENIZER", "a folder with Llama 3.2's tokenizer") else { return };
+    let (source, template) = folder(path);
     check("llama3", &source, &template);
 }
