@@ -40,6 +40,11 @@ impl Layout {
         self.folder.join("run.json")
     }
 
+    /// `runs.jsonl`: what each run of `gen` met.
+    pub fn runs(&self) -> PathBuf {
+        self.folder.join("runs.jsonl")
+    }
+
     /// `gate.json`: the last verdict.
     pub fn verdict(&self) -> PathBuf {
         self.folder.join("gate.json")

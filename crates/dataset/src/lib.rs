@@ -14,6 +14,7 @@ pub mod prompt;
 pub mod receipt;
 pub mod row;
 pub mod run;
+pub mod runs;
 pub mod scan;
 pub mod selection;
 pub mod source;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use dataset::experiment::Price;
 use dataset::key::short_of_text;
 use dataset::prompt::PromptError;
+use dataset::runs::{ArmLine, RunLine};
 use dataset::source::Source;
 
 use crate::dispatch::{Ended, excerpt};
@@ -69,6 +71,15 @@ impl Pairs {
     pub fn all_whole(&self) -> bool {
         self.half == 0 && self.missing == 0
     }
+}
+
+/// What the run met, for `runs.jsonl`.
+pub fn line(arms: &[String], ended: &Ended, took: Duration) -> RunLine {
+    let met = arms.iter().zip(&ended.tally).map(|(name, arm)| {
+        let met = ArmLine { rows: arm.rows, throttled: arm.throttled, rejected: arm.rejected.clone() };
+        (name.clone(), met)
+    });
+    RunLine::new(took.as_secs_f64(), ended.stop.as_ref().map(ToString::to_string), met.collect())
 }
 
 /// The closing lines of a run.

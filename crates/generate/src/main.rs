@@ -6,6 +6,7 @@ mod interrupts;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
@@ -100,10 +101,14 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
         interrupts: runtime.block_on(async { interrupts::listen() })?,
         attempts_path: plan.layout.attempts().display().to_string(),
     };
+    let started = Instant::now();
     let ended = runtime.block_on(dispatch.run(plan.source.prompts()?));
     // Requests that were given up need not be waited for.
     runtime.shutdown_background();
 
+    if missing > 0 {
+        ending::line(&plan.common.arms, &ended, started.elapsed()).append(&plan.layout.runs())?;
+    }
     let pairs = Pairs::of(&plan.source, &plan.common.arms, &ended)?;
     progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price));
     Ok(match ended.stop {

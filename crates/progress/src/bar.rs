@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::plain::Lines;
 use crate::{Screen, Sink, write_line};
@@ -11,7 +11,7 @@ use crate::{Screen, Sink, write_line};
 /// A count without an end.
 const COUNT: &str = "{prefix:>10} {spinner} {pos} {wide_msg}";
 /// A share of a known total.
-const SHARE: &str = "{prefix:>10} {bar:24.cyan/dim} {pos:>5}/{len} {per_sec:>9} ETA {eta:<4} {wide_msg}";
+const SHARE: &str = "{prefix:>8} {bar:12.cyan/dim} {pos}/{len} {rate} ETA {eta:<3} {wide_msg}";
 
 /// How far one piece of work has come. Clones move the same bar; dropping the last one leaves it as it stands.
 #[derive(Clone)]
@@ -91,6 +91,11 @@ fn draw(bars: &indicatif::MultiProgress, name: &str, total: u64) -> ProgressBar 
     let form = if total == 0 { COUNT } else { SHARE };
     // Both forms are constants, and a test parses them.
     let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // indicatif's own rate has nine decimals, and at 80 columns they cost the message its place.
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // A width that cannot be written is drawn without it.
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    });
     let bar = bars.add(ProgressBar::new(total).with_style(style.progress_chars("━╸─")));
     bar.set_prefix(name.to_owned());
     // Without ticks of its own a bar that waits for the service looks hung.

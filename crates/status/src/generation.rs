@@ -1,6 +1,6 @@
 //! The ledgers: how many rows, how fast, at what price.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,26 @@ pub struct Tokens {
     pub billed_output: u64,
 }
 
-/// Reads every arm's ledger; returns them with the number of prompts that only some arms have answered.
+/// Which arms have answered which prompts.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// From the prompt to the arms, by their place in the experiment.
+    arms: HashMap<String, HashSet<usize>>,
+}
+
+impl Answered {
+    /// Whether the arm at `place` has answered `prompt`.
+    pub fn has(&self, place: usize, prompt: &str) -> bool {
+        self.arms.get(prompt).is_some_and(|arms| arms.contains(&place))
+    }
+
+    /// Prompts that fewer than `arms` arms have answered.
+    pub fn incomplete(&self, arms: usize) -> usize {
+        self.arms.values().filter(|answered| answered.len() < arms).count()
+    }
+}
+
+/// Reads every arm's ledger; returns them with which prompts they have answered.
 ///
 /// # Errors
 /// A ledger that exists and cannot be read.
@@ -66,24 +85,20 @@ pub fn read(
     experiment: &Experiment,
     layout: &Layout,
     prompts: usize,
-) -> Result<(Vec<ArmRows>, usize), StateError> {
+) -> Result<(Vec<ArmRows>, Answered), StateError> {
     let mut arms = Vec::new();
-    let mut answered: HashMap<String, usize> = HashMap::new();
-    for arm in &experiment.arms {
+    let mut answered = Answered::default();
+    for (place, arm) in experiment.arms.iter().enumerate() {
         let path = layout.ledger(&arm.name);
-        let read = read_arm(&arm.name, &path, prompts, &mut answered);
+        let read = read_arm(&arm.name, &path, prompts, |prompt| {
+            answered.arms.entry(prompt.to_owned()).or_default().insert(place);
+        });
         arms.push(read.map_err(|source| StateError::File { path, source })?);
     }
-    let incomplete = answered.values().filter(|&&arms| arms < experiment.arms.len()).count();
-    Ok((arms, incomplete))
+    Ok((arms, answered))
 }
 
-fn read_arm(
-    arm: &str,
-    path: &Path,
-    prompts: usize,
-    answered: &mut HashMap<String, usize>,
-) -> io::Result<ArmRows> {
+fn read_arm(arm: &str, path: &Path, prompts: usize, mut answers: impl FnMut(&str)) -> io::Result<ArmRows> {
     let mut read = ArmRows { arm: arm.to_owned(), path: path.to_owned(), ..ArmRows::default() };
     let mut times = Vec::new();
     match File::open(path) {
@@ -97,7 +112,7 @@ fn read_arm(
                 match serde_json::from_slice::<Row>(&line) {
                     Ok(row) => {
                         times.extend(row.meta.timestamp.parse::<Timestamp>().ok());
-                        *answered.entry(row.instruction.clone()).or_default() += 1;
+                        answers(&row.instruction);
                         read.add(&row);
                     }
                     Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}

@@ -15,6 +15,7 @@ pub fn screen(state: &State) -> String {
     let _ = writeln!(text, "{}", rows(state));
     let _ = writeln!(text, "\nincomplete pairs  {}", state.incomplete_pairs);
     let _ = writeln!(text, "lost attempts     {} ({})", state.lost.count(), tally(&state.lost.reasons));
+    let _ = writeln!(text, "429s survived     {}", state.lost.throttled);
     let _ = writeln!(text, "cost so far       ${:.2}", state.cost);
     let _ = writeln!(text, "verdict           {}\n", verdict(&state.verdict));
     let _ = writeln!(text, "{}\n", training(state));

@@ -65,8 +65,12 @@ impl State {
     /// [`StateError`]: prompts that do not parse, or a file that exists and cannot be read.
     pub fn read(experiment: &Experiment, layout: &Layout, models: &Path) -> Result<Self, StateError> {
         let prompts = experiment.prompts()?;
-        let (arms, incomplete_pairs) = generation::read(experiment, layout, prompts.len())?;
-        let lost = traffic::read(&layout.attempts())?;
+        let (arms, answered) = generation::read(experiment, layout, prompts.len())?;
+        let incomplete_pairs = answered.incomplete(experiment.arms.len());
+        let lost = traffic::read(layout, |arm, prompt| {
+            let place = experiment.arms.iter().position(|it| it.name == arm);
+            place.is_some_and(|place| answered.has(place, prompt))
+        })?;
         let verdict = verdict::read(experiment, layout);
         let training: Vec<ArmTraining> =
             experiment.arms.iter().map(|arm| training::read(&arm.name, &models.join(&arm.name))).collect();

@@ -1,9 +1,8 @@
-//! Attempts that made no row: why, and what they cost.
+//! Attempts that made no row: why, and what they cost; and the 429s that cost nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use dataset::attempts;
+use dataset::{Layout, attempts, runs};
 use serde::Serialize;
 
 use crate::generation::Tokens;
@@ -16,6 +15,8 @@ pub struct Lost {
     pub reasons: BTreeMap<String, usize>,
     /// What they cost.
     pub tokens: Tokens,
+    /// 429s of all runs that came to their end.
+    pub throttled: u64,
 }
 
 impl Lost {
@@ -25,13 +26,18 @@ impl Lost {
     }
 }
 
-/// Reads `attempts.jsonl`.
+/// Reads `attempts.jsonl` and `runs.jsonl`. A reply that was held back and became a row once a person allowed it is the
+/// row's already: `has_row` tells, given the arm and the prompt.
 ///
 /// # Errors
-/// The file exists and cannot be read.
-pub fn read(path: &Path) -> Result<Lost, StateError> {
+/// One of them exists and cannot be read.
+pub fn read(layout: &Layout, has_row: impl Fn(&str, &str) -> bool) -> Result<Lost, StateError> {
+    let path = layout.attempts();
     let mut lost = Lost::default();
-    let read = attempts::read(path, |attempt| {
+    let read = attempts::read(&path, |attempt| {
+        if attempt.row.is_some() && has_row(&attempt.arm, &attempt.instruction) {
+            return;
+        }
         *lost.reasons.entry(attempt.reason).or_default() += 1;
         if let Some(stats) = attempt.token_stats {
             lost.tokens.input += stats.input;
@@ -40,6 +46,9 @@ pub fn read(path: &Path) -> Result<Lost, StateError> {
             lost.tokens.billed_output += stats.billed_output();
         }
     });
-    read.map_err(|source| StateError::File { path: path.to_owned(), source })?;
+    read.map_err(|source| StateError::File { path, source })?;
+    let path = layout.runs();
+    let runs = runs::read(&path).map_err(|source| StateError::File { path, source })?;
+    lost.throttled = runs.iter().flat_map(|run| run.arms.values()).map(|arm| arm.throttled).sum();
     Ok(lost)
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use dataset::attempts::Attempt;
 use dataset::receipt::{Judged, Receipt, Verdict};
 use dataset::row::{FORMAT, Meta, Row, Sampling, TokenStats};
+use dataset::runs::{ArmLine, RunLine};
 
 /// A folder with two prompts: `control` has answered both, `aba` as many as asked for.
 struct Bench {
@@ -31,6 +32,10 @@ impl Bench {
         }
         let attempt = serde_json::to_string(&attempt()).unwrap();
         bench.write("data/attempts.jsonl", &format!("{attempt}\n"));
+        let met = ArmLine { rows: 2, throttled: 7, ..ArmLine::default() };
+        RunLine::new(1.0, None, [("aba".to_owned(), met)].into())
+            .append(&bench.folder.path().join("data/runs.jsonl"))
+            .unwrap();
         bench
     }
 
@@ -128,6 +133,7 @@ fn attempt() -> Attempt {
             total: 4476,
         }),
         output: "<think>".into(),
+        row: None,
     }
 }
 
