@@ -23,6 +23,8 @@ fn a_429_is_waited_out_and_costs_no_attempt() {
     assert_eq!(lab.counters().rate_limited, 3);
     assert!(ARMS.iter().flat_map(|arm| lab.rows(arm)).all(|row| row.meta.attempts == Some(1)));
     assert_eq!(lab.attempts(), []);
+    let runs = dataset::runs::read(&lab.layout().runs()).unwrap();
+    assert_eq!(runs.iter().flat_map(|run| run.arms.values()).map(|arm| arm.throttled).sum::<u64>(), 3);
 }
 
 #[test]
