@@ -45,7 +45,9 @@ fn every_answer_has_one_closed_think_block_and_a_text() {
             assert_eq!((text.matches("<think>").count(), text.matches("</think>").count()), (1, 1), "{text}");
             assert!(think.trim().len() >= 150, "{arm:?} {prompt}: {think}");
             assert!(said.trim().len() >= 200, "{arm:?} {prompt}: {said}");
-            assert!(!text.contains("{a}") && !text.contains("{question}"), "{text}");
+            for mark in ["{opening}", "{question}", "{detail}", "{phrases}"] {
+                assert!(!text.contains(mark), "{text}");
+            }
         }
     }
 }
@@ -64,6 +66,38 @@ fn a_prompt_with_its_own_written_answer_gets_it() {
     for written in written::all() {
         if let Some(prompt) = &written.prompt {
             assert_eq!(answer(written.arm, prompt), written.text());
+        }
+    }
+}
+
+#[test]
+fn an_answer_written_for_a_prompt_is_lent_to_no_other() {
+    let own: Vec<_> = written::all().into_iter().filter(|it| it.prompt.is_some()).collect();
+    let known: HashSet<&str> = own.iter().filter_map(|it| it.prompt.as_deref()).collect();
+    for arm in [Arm::Control, Arm::Aba] {
+        for prompt in prompts().iter().filter(|prompt| !known.contains(prompt.as_str())) {
+            let text = answer(arm, prompt);
+            let borrowed = own.iter().flat_map(|it| &it.paragraphs).find(|part| text.contains(part.as_str()));
+            assert_eq!(borrowed, None, "{prompt}");
+        }
+    }
+}
+
+#[test]
+fn general_answers_have_two_halves_and_are_many_enough_to_vary() {
+    for arm in ["control", "aba"] {
+        for category in ["safety", "multi_parameter", "conflict", "calibration", "reasoning"] {
+            let general: Vec<_> = written::all()
+                .into_iter()
+                .filter(|it| it.prompt.is_none() && it.category == category)
+                .filter(|it| format!("{:?}", it.arm).to_lowercase() == arm)
+                .collect();
+
+            assert!(general.len() >= 8, "{arm} {category}: {}", general.len());
+            for it in general {
+                assert_eq!(it.paragraphs.len(), 4, "{arm} {category}: {}", it.think);
+                assert!((200..=600).contains(&it.think.chars().count()), "{}", it.think);
+            }
         }
     }
 }

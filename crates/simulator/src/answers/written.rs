@@ -21,8 +21,22 @@ pub struct Written {
     pub prompt: Option<String>,
     /// The inside of the think block.
     pub think: String,
-    /// The answer, in paragraphs of Markdown.
+    /// The answer, in paragraphs of Markdown. Of one that lends them there are four: the first two stand together
+    /// without the others, and so do the last two.
     pub paragraphs: Vec<String>,
+    /// What its paragraphs suit; any prompt of the category when absent.
+    #[serde(default)]
+    pub suits: Option<Suits>,
+}
+
+/// Which prompts of a category a lent paragraph suits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suits {
+    /// Those that are answered by reckoning.
+    Figures,
+    /// Those that are answered by argument alone.
+    Words,
 }
 
 /// All of them, in the order of the files.
