@@ -155,9 +155,7 @@ fn layer_major(model: &Model, jobs: &[Job], scale: f64) -> Vec<Tensor> {
         top = model.layer(index).materialize();
         // Taking the inputs frees them as they are used.
         for ((x, job), gradient) in inputs.pop().into_iter().flatten().zip(jobs).zip(&mut gradients) {
-            let (x, y) = forward(&top, &x, job);
-            push_back(&y, gradient);
-            *gradient = x.grad();
+            *gradient = top.pull_back(&x, gradient, &job.rope, job.dropout);
         }
     }
     sums

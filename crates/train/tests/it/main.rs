@@ -7,3 +7,6 @@ mod limits;
 mod preparation;
 mod real_templates;
 mod templates;
+
+#[cfg(feature = "libtorch")]
+mod step;

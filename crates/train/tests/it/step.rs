@@ -1,6 +1,7 @@
 //! The training step, on tiny models of `fixtures/models` and on SmolLM2 where `setup` has fetched it.
 
 mod gradient;
+mod killed;
 mod parity;
 mod peft;
 mod resume;
