@@ -22,7 +22,7 @@ const UNSEEN: &str = "My landlord wants to keep my deposit because of scratches 
 #[derive(Debug, Args)]
 pub struct DemoFlags {
     /// Training steps per arm.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 20)]
     steps: u32,
     /// Where rows and verdict go.
     #[arg(long, default_value = "data/demo")]
@@ -73,6 +73,8 @@ pub fn run(sh: &Shell, flags: &DemoFlags) -> anyhow::Result<ExitCode> {
     let steps = flags.steps.to_string();
     let mut command = with_libtorch(&libtorch, &train);
     command.args(["--arm", "all", "--max-steps", &steps, "--max-seq-length", "2048", "--grad-accum", "1"]);
+    // So few steps have to be long ones for the loss to fall out of the noise of single rows.
+    command.args(["--learning-rate", "1e-3", "--schedule", "constant"]);
     command.arg("--base").arg(&model).arg("--data").arg(&flags.data).arg("--out").arg(&flags.out);
     if let Some(code) = stages.run("train", &root, &mut command)? {
         return Ok(code);
