@@ -1,3 +1,5 @@
+//! What `--dry-run` says.
+
 use crate::driver::Lab;
 
 #[test]

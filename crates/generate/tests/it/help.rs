@@ -1,3 +1,5 @@
+//! The command line as a newcomer reads it.
+
 use crate::driver;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Composed answers: they fit their prompts, differ from each other, and are always the same.
+
 use std::collections::{HashMap, HashSet};
 
 use super::{ABA, Arm, CONTROL, answer, written};
