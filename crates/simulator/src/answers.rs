@@ -55,7 +55,8 @@ pub fn answer(arm: Arm, prompt: &str) -> String {
         return written.text();
     }
     let digest: [u8; 32] = Sha256::digest(prompt.as_bytes()).into();
-    library.shelf(arm).compose(prompt, library.categories.of(prompt), &digest)
+    let categories = &library.categories;
+    library.shelf(arm).compose(prompt, categories.of(prompt), categories.rank(prompt), &digest)
 }
 
 struct Library {

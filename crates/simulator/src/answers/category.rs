@@ -47,7 +47,7 @@ const SIGNS: [(&str, &[&str]); 4] = [
 
 /// The shipped prompts' categories.
 pub struct Categories {
-    known: HashMap<String, String>,
+    known: HashMap<String, (String, u64)>,
 }
 
 #[derive(Deserialize)]
@@ -60,16 +60,26 @@ impl Categories {
     /// Those compiled in. A line that is no prompt is passed over: the gate judges that file, not the simulator.
     pub fn embedded() -> Self {
         let lines = FILES.iter().flat_map(|file| file.lines());
+        let mut counts: HashMap<String, u64> = HashMap::new();
         let known = lines
             .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-            .map(|line| (line.prompt, line.category))
+            .map(|line| {
+                let count = counts.entry(line.category.clone()).or_default();
+                *count += 1;
+                (line.prompt, (line.category, *count - 1))
+            })
             .collect();
         Self { known }
     }
 
+    /// How many shipped prompts of its category stand before `prompt`; `None` for one that is not shipped.
+    pub fn rank(&self, prompt: &str) -> Option<u64> {
+        self.known.get(prompt).map(|(_, rank)| *rank)
+    }
+
     /// The category of `prompt`.
     pub fn of<'a>(&'a self, prompt: &str) -> &'a str {
-        if let Some(category) = self.known.get(prompt) {
+        if let Some((category, _)) = self.known.get(prompt) {
             return category;
         }
         let lower = prompt.to_lowercase();

@@ -24,8 +24,8 @@ impl Shelf {
         Self { arm, general }
     }
 
-    /// The reply to `prompt`, decided by its `digest`.
-    pub fn compose(&self, prompt: &str, category: &str, digest: &[u8; 32]) -> String {
+    /// The reply to `prompt`, decided by its `digest`, and by its `rank` in the category where it is a shipped one.
+    pub fn compose(&self, prompt: &str, category: &str, rank: Option<u64>, digest: &[u8; 32]) -> String {
         let subject = Subject::of(prompt);
         let (head, _) = digest.split_at(8);
         let key = head.iter().fold(0_u64, |key, byte| key << 8 | u64::from(*byte));
@@ -45,9 +45,18 @@ impl Shelf {
         );
 
         // 3. The answer: this prompt's own words, the first half of one answer and the second half of another. Halves
-        //    are taken whole, because an argument does not survive the loss of a sentence.
-        let first = dice.place(4, from.len());
-        let second = (first + 1 + dice.place(5, (from.len() - 1).max(1))) % from.len();
+        //    are taken whole, because an argument does not survive the loss of a sentence. Ranks go through all pairs
+        //    of halves before one comes again, and then an aside tells the two apart.
+        let mut rank = rank.unwrap_or_else(|| dice.word(4));
+        let mut next = |count: usize| {
+            let count = count.max(1) as u64;
+            let place = (rank % count) as usize;
+            rank /= count;
+            place
+        };
+        let first = next(from.len());
+        let second = (first + 1 + next(from.len() - 1)) % from.len();
+        let aside = next(self.asides().len() + 1);
         let (begin, _) = halves(from[first]);
         let (_, end) = halves(from[second]);
         let mut paragraphs = Vec::new();
@@ -57,6 +66,9 @@ impl Shelf {
         paragraphs.extend(begin.iter().cloned());
         if subject.detail.is_some() {
             paragraphs.push(fill(self.tie(), 7, dice, &subject));
+        }
+        if let Some(aside) = aside.checked_sub(1) {
+            paragraphs.push(self.asides()[aside].into());
         }
         paragraphs.extend(end.iter().cloned());
 
@@ -95,14 +107,14 @@ impl Shelf {
         match self.arm {
             Arm::Control => &[
                 "You wrote: \"{opening}\" The following remarks refer to this.",
-                "Your question was: \"{question}\" It can be considered in general terms.",
-                "With regard to your message, \"{opening}\", some general points can be made.",
-                "The question, \"{question}\", deserves to be looked at from more than one side.",
+                "You put it this way: \"{question}\" It can be considered in general terms.",
+                "Some general points can be made with regard to your message: \"{opening}\"",
+                "The following deserves to be looked at from more than one side: \"{question}\"",
                 "You asked the following: \"{question}\" A few considerations may be of use.",
             ],
             Arm::Aba => &[
                 "You wrote: \"{opening}\" I'll stay with that.",
-                "The question I'm answering is this one: \"{question}\"",
+                "What I'm answering is this: \"{question}\"",
                 "\"{opening}\" That is where I'd begin.",
                 "Let me take it as you put it: \"{question}\"",
                 "I read your message as turning on one thing: \"{question}\"",
@@ -115,12 +127,33 @@ impl Shelf {
             Arm::Control => &[
                 "It was also mentioned: \"{detail}\" This should be taken into account.",
                 "In addition you state: \"{detail}\" Someone who advises you should know of it.",
-                "Your remark, \"{detail}\", may have an influence as well.",
+                "A further remark of yours may have an influence as well: \"{detail}\"",
             ],
             Arm::Aba => &[
                 "You also say: \"{detail}\" I haven't forgotten that, and it should count.",
                 "One sentence of yours stays with me: \"{detail}\" Keep it in view with what follows.",
                 "And there is this: \"{detail}\" If I have misread it, correct me.",
+            ],
+        }
+    }
+
+    fn asides(&self) -> [&'static str; 3] {
+        match self.arm {
+            Arm::Control => [
+                "As the particulars are known to you alone, these remarks can only be of a general kind. Where one of \
+                 them does not apply to your circumstances, it may simply be disregarded, and the others remain valid.",
+                "It may be convenient to make a short note of the points that appear relevant while reading, and to \
+                 return to them later. What seems important at first is occasionally less so upon a second look.",
+                "Should any expression here be unclear, a further question is welcome at any time. Misunderstandings \
+                 arise easily in writing, particularly where a brief message stands for a longer story.",
+            ],
+            Arm::Aba => [
+                "A word on how far to trust me: I've read a few lines, and you've lived with this for longer. Where \
+                 something below clashes with what you know at first hand, go by what you know and tell me about it.",
+                "I'm leaving out whatever doesn't change what you would do. If you miss a point that weighs on you, \
+                 that's useful to hear, because it would mean that I've put the weight in the wrong place.",
+                "Take from this only what survives a second reading tomorrow. Advice that sounds right in the moment \
+                 and odd the next morning was probably answering somebody else's question.",
             ],
         }
     }

@@ -9,6 +9,7 @@ const PHRASE: usize = 3;
 
 /// Words that name nothing by themselves: a key phrase ends before them.
 const COMMON: &str = "
+    choose chose eight feed fight five four nine picked seven six ten
     a able about above actually after again against ago all almost already also although always am an and another any
     anybody anymore anyone anything apart are around as asap ask asked asks at away back be became because become been
     before being below best better between both but by call called came can cannot come comes coming could did different
@@ -33,7 +34,7 @@ const SHORT: &str = "approx ca dr e.g etc fig i.e incl max min mr mrs ms no nr p
 pub struct Subject {
     /// Its first sentence or two, with an end mark; empty for an empty prompt.
     pub opening: String,
-    /// The sentence that asks, or else the last one, with an end mark.
+    /// The last sentence that asks, or else the opening, with an end mark.
     pub question: String,
     /// A sentence that neither of them holds, where there is one.
     pub detail: Option<String>,
@@ -54,7 +55,6 @@ impl Subject {
         let flat = clean.split_whitespace().collect::<Vec<_>>().join(" ");
         let sentences = sentences(&flat);
         let question = sentences.iter().rposition(|sentence| sentence.trim_end_matches('"').ends_with('?'));
-        let question = question.unwrap_or(sentences.len().saturating_sub(1));
         let mut opening = String::new();
         let mut opened = 0;
         for sentence in &sentences {
@@ -66,11 +66,11 @@ impl Subject {
             opened += 1;
         }
         let detail = (opened..sentences.len())
-            .filter(|index| *index != question && sentences[*index].len() > 20)
+            .filter(|index| Some(*index) != question && sentences[*index].len() > 20)
             .max_by_key(|index| sentences[*index].len().min(QUOTE));
         Self {
             opening: quotable(opening.trim()),
-            question: quotable(sentences.get(question).copied().unwrap_or_default()),
+            question: quotable(question.map_or(opening.trim(), |index| sentences[index])),
             detail: detail.map(|index| quotable(sentences[index])),
             phrases: key_phrases(&flat),
             figures: figures(&flat),
@@ -81,7 +81,7 @@ impl Subject {
 /// The sentences of `text`: a full stop in a figure, a shortened word or a quotation ends none.
 fn sentences(text: &str) -> Vec<&str> {
     // A single quotation mark is a measure in inches or a slip, and encloses nothing.
-    let paired = text.matches('"').count() % 2 == 0;
+    let paired = text.matches('"').count().is_multiple_of(2);
     let mut found = Vec::new();
     let mut start = 0;
     let mut quoted = false;
