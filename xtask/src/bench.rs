@@ -66,12 +66,12 @@ pub fn run(sh: &Shell, flags: &BenchFlags) -> anyhow::Result<ExitCode> {
             let _model = sh.push_env("DEMO_MODEL", setup::model(sh)?);
             let mut command = std::process::Command::from(cmd!(
                 sh,
-                "cargo bench --quiet --package {package} --features libtorch --benches -- {args...}"
+                "cargo bench --quiet --package {package} --features libtorch --bench * -- {args...}"
             ));
             libtorch.run_environment(&mut command);
             anyhow::ensure!(command.status()?.success(), "the benchmark of {package} failed");
         } else {
-            cmd!(sh, "cargo bench --quiet --package {package} --benches -- {args...}").quiet().run()?;
+            cmd!(sh, "cargo bench --quiet --package {package} --bench * -- {args...}").quiet().run()?;
         }
     }
     Ok(ExitCode::SUCCESS)

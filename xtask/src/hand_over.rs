@@ -26,8 +26,14 @@ pub fn train(sh: &Shell, bin: &str, args: Vec<OsString>) -> anyhow::Result<ExitC
 
 /// Builds one binary in release and returns its path.
 pub fn build(sh: &Shell, package: &str, bin: &str) -> anyhow::Result<PathBuf> {
-    cmd!(sh, "cargo build --quiet --release --package {package} --bin {bin}").quiet().run()?;
+    let quiet = quiet(sh, bin);
+    cmd!(sh, "cargo build {quiet...} --release --package {package} --bin {bin}").quiet().run()?;
     program(sh, bin)
+}
+
+/// The first build takes minutes and shows how far it has come; later ones take moments and say nothing.
+fn quiet(sh: &Shell, bin: &str) -> Option<&'static str> {
+    program(sh, bin).is_ok().then_some("--quiet")
 }
 
 /// Builds one binary of `train` in release against `libtorch` and returns its path.

@@ -62,7 +62,7 @@ impl Wheels<'_> {
             platforms.extend(["--implementation", "cp", "--python-version", "3.11"]);
             platforms.extend(["--abi", "cp311", "--abi", "none", "--only-binary", ":all:"]);
         }
-        cmd!(sh, "{python} -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes")
+        cmd!(sh, "{python} -m pip download --disable-pip-version-check --no-deps --require-hashes")
             .args(platforms)
             .args(["--dest".as_ref(), wheels.as_os_str()])
             .args(["--requirement", pins])
