@@ -1,5 +1,7 @@
 //! Judging a stretch of whole lines. It knows neither the file nor what came before.
 
+use std::borrow::Cow;
+
 use crate::context::ArmContext;
 use crate::explain::{Explained, explain};
 use crate::rules::{Check, FILE_FORM, Failure, LINE_ENDINGS, RULES};
@@ -13,7 +15,7 @@ pub fn judge(context: &ArmContext<'_>, bytes: &[u8]) -> Summary {
     let mut summary = Summary::new(context.shared.thresholds.max_findings);
     // One look at the whole stretch is quicker than one at each line.
     let text = std::str::from_utf8(bytes).ok();
-    let mut at = 0;
+    let (mut at, mut spare) = (0, String::new());
     while at < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |offset| at + offset);
         let mut until = end;
@@ -23,13 +25,20 @@ pub fn judge(context: &ArmContext<'_>, bytes: &[u8]) -> Summary {
             let message = "the line ends in CR LF; an editor or a checkout rewrote the file".to_owned();
             summary.fail(LINE_ENDINGS, summary.lines, Failure { message, excerpt: String::new() });
         }
-        line(context, &bytes[at..until], text.map(|text| &text[at..until]), &mut summary);
+        line(context, &bytes[at..until], text.map(|text| &text[at..until]), &mut spare, &mut summary);
         at = end + 1;
     }
     summary
 }
 
-fn line(context: &ArmContext<'_>, bytes: &[u8], text: Option<&str>, summary: &mut Summary) {
+/// `spare` is an empty text whose memory one row after another writes its output to.
+fn line(
+    context: &ArmContext<'_>,
+    bytes: &[u8],
+    text: Option<&str>,
+    spare: &mut String,
+    summary: &mut Summary,
+) {
     let number = summary.lines;
     if bytes.trim_ascii().is_empty() {
         let message = "the line is blank".to_owned();
@@ -42,8 +51,13 @@ fn line(context: &ArmContext<'_>, bytes: &[u8], text: Option<&str>, summary: &mu
         return summary.fail(FILE_FORM, number, Failure { message, excerpt });
     }
     let text = text.or_else(|| std::str::from_utf8(bytes).ok());
-    if let Some(view) = text.and_then(|text| typed::read_knowing(text, &context.known)) {
-        return row(context, &view, summary);
+    if let Some(view) = text.and_then(|text| typed::read_knowing(text, &context.known, spare)) {
+        row(context, &view, summary);
+        if let Some(Cow::Owned(mut output)) = view.output {
+            output.clear();
+            *spare = output;
+        }
+        return;
     }
     match explain(bytes) {
         Explained::Row { row: read, null_output } => {
@@ -73,8 +87,10 @@ fn row(context: &ArmContext<'_>, view: &View<'_>, summary: &mut Summary) {
     let answer = subject.answer().filter(|answer| !answer.is_empty());
     summary.facts.push(Fact { line, prompt, answer: answer.map_or(0, |text| fold::hash(text.as_bytes())) });
     if context.shared.thresholds.near_duplicate_similarity <= 1.0 {
-        let signature = answer.and_then(minhash::sign);
-        summary.signatures.extend(signature.map(|signature| (line, signature)));
+        if let Some(signature) = answer.and_then(minhash::sign) {
+            summary.signed.push(line);
+            summary.signatures.push(signature);
+        }
     }
     for (index, rule) in RULES.iter().enumerate() {
         if let Check::Row(check) = rule.check

@@ -5,6 +5,8 @@
 //! which two texts agree estimates the share of sequences that they have in common (Jaccard), with a standard error
 //! of at most 1/16. Candidates are found by bands of four bins each, so no pair is compared that has no band in common.
 
+use std::collections::BTreeMap;
+
 use crate::fold::mix;
 
 const BINS: usize = 64;
@@ -31,33 +33,78 @@ pub struct Repeat {
 /// agrees by chance.
 pub fn sign(text: &str) -> Option<Signature> {
     let mut bins = [u64::MAX; BINS];
-    let (mut word, mut before) = (0u64, [0u64; WORDS - 1]);
+    let mut before = [0u64; WORDS - 1];
     let mut words = 0usize;
-    let mut end_word = |word: u64, words: usize| {
+    each_word(text.as_bytes(), |word| {
         // The rotations keep the order of the words in the hash.
         let sequence = word ^ before[0].rotate_left(21) ^ before[1].rotate_left(42);
         before = [word, before[0]];
+        words += 1;
         if words >= WORDS {
             let hash = mix(sequence, KEY);
             let bin = &mut bins[(hash >> 58) as usize];
             *bin = (*bin).min(hash & (u64::MAX >> 6));
         }
-    };
-    for byte in text.bytes() {
-        let class = CLASS[usize::from(byte)];
-        if class != 0 {
-            word = word.rotate_left(7) ^ u64::from(class);
-        } else if word != 0 {
-            words += 1;
-            end_word(word.wrapping_mul(KEY), words);
+    });
+    (words >= 20).then(|| densify(&bins))
+}
+
+/// Hashes every word of `text`, in lower case. Eight bytes are looked at together, from where a word begins, so that
+/// most words take one look.
+fn each_word(text: &[u8], mut found: impl FnMut(u64)) {
+    let (mut at, mut word) = (0, 0u64);
+    while at < text.len() {
+        let bytes = load(&text[at..]);
+        let members = members(bytes);
+        let length = (!members & HIGH).trailing_zeros() / 8;
+        if length > 0 {
+            let kept = lower_case(bytes) & (u64::MAX >> (64 - 8 * length));
+            word = mix(word ^ kept, KEY);
+        }
+        if length == 8 {
+            at += 8;
+            continue;
+        }
+        if word != 0 {
+            found(word);
             word = 0;
         }
+        at += (members & (u64::MAX << (8 * length))).trailing_zeros() as usize / 8;
     }
     if word != 0 {
-        words += 1;
-        end_word(word.wrapping_mul(KEY), words);
+        found(word);
     }
-    (words >= 20).then(|| densify(&bins))
+}
+
+/// The first eight bytes, the first lowest; zeros where there are fewer.
+fn load(text: &[u8]) -> u64 {
+    let bytes = text.first_chunk().copied().unwrap_or_else(|| {
+        let mut bytes = [0; 8];
+        bytes[..text.len()].copy_from_slice(text);
+        bytes
+    });
+    u64::from_le_bytes(bytes)
+}
+
+/// One in each of eight bytes.
+const ONES: u64 = 0x0101_0101_0101_0101;
+/// The high bit of each.
+const HIGH: u64 = ONES << 7;
+
+/// The high bit of every byte that belongs to a word: a letter, a digit, or any byte above ASCII.
+fn members(bytes: u64) -> u64 {
+    let low = bytes & !HIGH;
+    let folded = low | ONES * 0x20;
+    // Seven bits and what makes 128 of the least wanted one: the sum has the high bit, and nothing carries over.
+    let least = |bytes: u64, least: u8| bytes + ONES * u64::from(0x80 - least);
+    let digits = least(low, b'0') & !least(low, b'9' + 1);
+    let letters = least(folded, b'a') & !least(folded, b'z' + 1);
+    (digits | letters | bytes) & HIGH
+}
+
+/// Letters in lower case. Digits have that bit already, and bytes above ASCII stay as they are.
+fn lower_case(bytes: u64) -> u64 {
+    bytes | (!bytes & HIGH) >> 2
 }
 
 /// Estimates the share of word sequences that two texts have in common, 0 to 1.
@@ -70,7 +117,7 @@ pub fn similarity(a: &Signature, b: &Signature) -> f64 {
 /// those it was compared with. Within a band a text is compared with the first and with the last one before it that
 /// has the same band, so a thousand copies of one text cost a thousand comparisons.
 pub fn repeats(signatures: &[Signature], threshold: f64) -> Vec<Repeat> {
-    let mut best: Vec<Option<(f64, usize)>> = vec![None; signatures.len()];
+    let mut best: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
     let mut bands: Vec<(u64, usize)> = Vec::with_capacity(signatures.len());
     for band in 0..BINS / BAND {
         bands.clear();
@@ -84,17 +131,15 @@ pub fn repeats(signatures: &[Signature], threshold: f64) -> Vec<Repeat> {
                 let later = pair[1].1;
                 for earlier in [group[0].1, pair[0].1] {
                     let found = similarity(&signatures[later], &signatures[earlier]);
-                    if found >= threshold && best[later].is_none_or(|(most, _)| found > most) {
-                        best[later] = Some((found, earlier));
+                    if found >= threshold && best.get(&later).is_none_or(|(most, _)| found > *most) {
+                        best.insert(later, (found, earlier));
                     }
                 }
             }
         }
     }
-    let repeat = |(later, best): (usize, &Option<(f64, usize)>)| {
-        best.map(|(similarity, earlier)| Repeat { later, earlier, similarity })
-    };
-    best.iter().enumerate().filter_map(repeat).collect()
+    let repeat = |(later, (similarity, earlier))| Repeat { later, earlier, similarity };
+    best.into_iter().map(repeat).collect()
 }
 
 /// Gives every empty bin the value of the next full one, mixed with the distance so that texts agree in it only where
@@ -108,20 +153,6 @@ fn densify(bins: &[u64; BINS]) -> Signature {
     }
     Signature(signature)
 }
-
-/// 0 for what separates words, else the byte that a letter or digit counts as. Bytes above ASCII belong to words.
-const CLASS: [u8; 256] = {
-    let mut class = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let plain = byte as u8;
-        if plain.is_ascii_alphanumeric() || byte >= 128 {
-            class[byte] = plain.to_ascii_lowercase();
-        }
-        byte += 1;
-    }
-    class
-};
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +195,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn words_are_what_stands_between_other_ascii(text in "([a-zA-Z0-9é’日]{0,20}[ -/:-@\\[-`{-~\n]{0,10}){0,9}") {
+            let member = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 128;
+            let words = text.as_bytes().split(|byte| !member(byte)).filter(|word| !word.is_empty());
+            let mut expected = Vec::new();
+            for word in words {
+                each_word(&word.to_ascii_lowercase(), |hash| expected.push(hash));
+            }
+            let mut found = Vec::new();
+            each_word(text.as_bytes(), |hash| found.push(hash));
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn unlike_words_have_unlike_hashes(one in "[a-z0-9é]{1,20}", two in "[a-z0-9é]{1,20}") {
+            let hashes = |text: &str| {
+                let mut hashes = Vec::new();
+                each_word(text.as_bytes(), |hash| hashes.push(hash));
+                hashes
+            };
+            prop_assert_eq!(hashes(&one).len(), 1);
+            prop_assert_eq!(hashes(&one) == hashes(&two), one == two);
+        }
+
         #[test]
         fn the_estimate_is_near_the_truth(words in prop::collection::vec(0u16..2000, 150..400), changed in prop::collection::vec((0usize..400, 0u16..2000), 0..40)) {
             let mut other = words.clone();

@@ -19,8 +19,10 @@ pub struct Summary {
     pub stats: Stats,
     /// 24 bytes a row.
     pub facts: Vec<Fact>,
-    /// Line and 128 bytes of every answer that is long enough.
-    pub signatures: Vec<(usize, Signature)>,
+    /// Lines of the answers that are long enough to be signed.
+    pub signed: Vec<usize>,
+    /// Their signatures in the same order, 128 bytes each.
+    pub signatures: Vec<Signature>,
     /// The settings that rows name, with their number and first line.
     pub settings: Vec<(Settings, Tally)>,
     /// Per rule, in the order of [`RULES`].
@@ -79,6 +81,7 @@ impl Summary {
             filled: 0,
             stats: Stats::default(),
             facts: Vec::new(),
+            signed: Vec::new(),
             signatures: Vec::new(),
             settings: Vec::new(),
             failures: vec![Failures::default(); RULES.len()],
@@ -128,7 +131,8 @@ impl Summary {
         self.filled += next.filled;
         self.stats.merge(&next.stats);
         self.facts.extend(next.facts.iter().map(|fact| Fact { line: fact.line + before, ..*fact }));
-        self.signatures.extend(next.signatures.into_iter().map(|(line, sign)| (line + before, sign)));
+        self.signed.extend(next.signed.iter().map(|line| line + before));
+        self.signatures.extend(next.signatures);
         for (settings, tally) in next.settings {
             self.note(settings, Tally { line: tally.line + before, ..tally });
         }

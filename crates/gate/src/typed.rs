@@ -29,18 +29,19 @@ impl Known {
     }
 }
 
-/// Reads `line` as [`read`] does, and passes quickly over a system prompt that is `known`.
-pub fn read_knowing<'a>(line: &'a str, known: &'a Known) -> Option<View<'a>> {
-    parse(line, Some(known))
+/// Reads `line` as [`read`] does, and passes quickly over a system prompt that is `known`. An output with escapes is
+/// written to `spare`, which must be empty and is then taken.
+pub fn read_knowing<'a>(line: &'a str, known: &'a Known, spare: &mut String) -> Option<View<'a>> {
+    parse(line, Some(known), spare)
 }
 
 /// Reads `line`, which has no newline. `None` where it is not a row that the schema accepts, where it holds a raw
 /// control character, a key twice, or, in a row of the Python script, a field that we do not know.
 pub fn read(line: &str) -> Option<View<'_>> {
-    parse(line, None)
+    parse(line, None, &mut String::new())
 }
 
-fn parse<'a>(line: &'a str, known: Option<&'a Known>) -> Option<View<'a>> {
+fn parse<'a>(line: &'a str, known: Option<&'a Known>, spare: &mut String) -> Option<View<'a>> {
     if line.bytes().fold(false, |control, byte| control | (byte < 0x20)) {
         return None;
     }
@@ -56,7 +57,7 @@ fn parse<'a>(line: &'a str, known: Option<&'a Known>) -> Option<View<'a>> {
                 FORMAT
             }
             "key" => {
-                key = Some(cursor.string()?.decode());
+                key = Some(cursor.string()?);
                 KEY
             }
             "instruction" => {
@@ -71,7 +72,10 @@ fn parse<'a>(line: &'a str, known: Option<&'a Known>) -> Option<View<'a>> {
                 SYSTEM_PROMPT
             }
             "output" => {
-                output = if cursor.null() { None } else { Some(cursor.string()?.decode()) };
+                output = match cursor.null() {
+                    true => None,
+                    false => Some(cursor.string_into(|| std::mem::take(spare))?),
+                };
                 OUTPUT
             }
             "meta" => {
@@ -138,11 +142,11 @@ fn read_meta<'a>(cursor: &mut Cursor<'a>) -> Option<(Meta<'a>, u32)> {
                 MODEL
             }
             "timestamp" => {
-                meta.timestamp = cursor.string()?.decode();
+                meta.timestamp = cursor.string()?;
                 TIMESTAMP
             }
             "finish_reason" => {
-                meta.finish_reason = cursor.string()?.decode();
+                meta.finish_reason = cursor.string()?;
                 FINISH_REASON
             }
             "attempts" => {
@@ -154,15 +158,15 @@ fn read_meta<'a>(cursor: &mut Cursor<'a>) -> Option<(Meta<'a>, u32)> {
                 GENERATION
             }
             "sub_theme" => {
-                meta.sub_theme = cursor.string()?.decode();
+                meta.sub_theme = cursor.string()?;
                 128
             }
             "model_version" => {
-                meta.model_version = Some(cursor.string()?.decode());
+                meta.model_version = Some(cursor.string()?);
                 256
             }
             "response_id" => {
-                meta.response_id = Some(cursor.string()?.decode());
+                meta.response_id = Some(cursor.string()?);
                 512
             }
             "escalated" => {
@@ -192,7 +196,7 @@ fn read_sampling<'a>(cursor: &mut Cursor<'a>) -> Option<Sampling<'a>> {
                 2
             }
             "thinking_level" => {
-                sampling.thinking_level = Some(cursor.string()?.decode());
+                sampling.thinking_level = Some(cursor.string()?);
                 4
             }
             _ => return None,
@@ -219,7 +223,7 @@ fn read_tokens(cursor: &mut Cursor<'_>) -> Option<TokenStats> {
 }
 
 fn text<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
-    cursor.string().filter(|text| !text.is_empty()).map(|text| text.decode())
+    cursor.string().filter(|text| !text.is_empty())
 }
 
 fn count(cursor: &mut Cursor<'_>) -> Option<u32> {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 /// Bytes of a piece. Two pieces a file are in memory at a time.
-const WAVE: usize = 4 << 20;
+const WAVE: usize = 2 << 20;
 
 /// The longest line that is looked at, in bytes. A row has some thousand, and the largest answer that a model gives
 /// some hundred thousand.

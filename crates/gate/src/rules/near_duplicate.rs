@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Outcome, SetFailure};
 use crate::context::Context;
 use crate::judge::Judged;
-use crate::minhash::{Signature, repeats};
+use crate::minhash::repeats;
 
 /// See the module.
 pub fn check(context: &Context<'_>, arms: &[Judged<'_>]) -> Outcome {
@@ -17,14 +17,14 @@ pub fn check(context: &Context<'_>, arms: &[Judged<'_>]) -> Outcome {
         .par_iter()
         .enumerate()
         .map(|(arm, judged)| {
-            let (lines, signatures): (Vec<usize>, Vec<Signature>) =
-                judged.summary.signatures.iter().cloned().unzip();
+            let lines = &judged.summary.signed;
             let failure = |repeat: crate::minhash::Repeat| {
                 let share = (repeat.similarity * 100.0).round();
                 let message = format!("the answer is about {share} % that of line {}", lines[repeat.earlier]);
                 SetFailure::new(arm, lines[repeat.later], message, String::new())
             };
-            repeats(&signatures, thresholds.near_duplicate_similarity).into_iter().map(failure).collect()
+            let found = repeats(&judged.summary.signatures, thresholds.near_duplicate_similarity);
+            found.into_iter().map(failure).collect()
         })
         .collect();
     let within = |(judged, found): (&Judged<'_>, &Vec<SetFailure>)| {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use regex::Regex;
 
 use super::Failure;
@@ -34,39 +35,40 @@ static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
+/// The end of a private key's first line, the one secret with blanks in it.
+static PRIVATE_KEY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("PRIVATE KEY-----"));
+
 fn find(text: &str) -> Option<&str> {
-    if !has_long_run(text.as_bytes()) && memchr::memmem::find(text.as_bytes(), b"PRIVATE KEY-----").is_none()
-    {
+    if !has_long_run(text.as_bytes()) && PRIVATE_KEY.find(text.as_bytes()).is_none() {
         return None;
     }
     SECRET.find_iter(text).map(|found| found.as_str()).find(|found| !is_placeholder(found))
 }
 
 /// Whether [`RUN`] bytes stand together without a blank, as they do in every secret but a private key's first line.
-/// Prose has no such words, so this look, at eight bytes at a time, saves most texts the pattern.
+/// Prose has no such words, so this look saves most texts the pattern. It looks from the end of the run there might
+/// be, so the last blank in it says at once how far the next one is (as Boyer and Moore search).
 fn has_long_run(bytes: &[u8]) -> bool {
-    let mut run = 0;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
+    let mut start = 0;
+    while let Some(window) = bytes.get(start..).and_then(|rest| rest.first_chunk::<RUN>()) {
+        let (before, last) = window.split_at(RUN - 8);
+        let word = last.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         // The high bit of every byte below 0x21; no sum carries into the next byte.
-        let word = u64::from_le_bytes(*word);
         let sums = (word & 0x7f7f_7f7f_7f7f_7f7f) + 0x5f5f_5f5f_5f5f_5f5f;
         let blanks = !(sums | word) & 0x8080_8080_8080_8080;
-        if blanks == 0 {
-            run += 8;
-            continue;
-        }
-        if run + blanks.trailing_zeros() / 8 >= RUN {
-            return true;
-        }
-        run = blanks.leading_zeros() / 8;
+        start += match blanks {
+            0 => match before.iter().rposition(|byte| *byte <= b' ') {
+                Some(blank) => blank + 1,
+                None => return true,
+            },
+            _ => RUN - blanks.leading_zeros() as usize / 8,
+        };
     }
-    let end = rest.iter().take_while(|byte| **byte > b' ').count();
-    run as usize + end >= RUN as usize
+    false
 }
 
 /// The shortest secret that is looked for, in bytes.
-const RUN: u32 = 20;
+const RUN: usize = 20;
 
 /// Documents spell keys that are none: `AKIAIOSFODNN7EXAMPLE`, `sk-xxxxxxxx`; and a drawn key of this length has a
 /// digit, which words with hyphens have not.
@@ -99,6 +101,12 @@ mod tests {
         fn no_long_run_is_passed_over(before in "[a-z\\n –é!]{0,40}", run in "[!-~]{20,60}", after in "( [a-z é]{0,40})?") {
             let text = format!("{before}{run}{after}");
             prop_assert!(has_long_run(text.as_bytes()), "{text}");
+        }
+
+        #[test]
+        fn runs_are_as_long_as_they_are(text in "([a-zé!]{0,24}[ \\n]{1,3}){0,9}[a-zé]{0,24}") {
+            let longest = text.as_bytes().split(|byte| *byte <= b' ').map(<[u8]>::len).max();
+            prop_assert_eq!(has_long_run(text.as_bytes()), longest >= Some(RUN), "{}", text);
         }
     }
 

@@ -179,7 +179,7 @@ fn a_system_prompt_that_is_known_beforehand_changes_nothing() {
         {
             let known = typed::Known::new(known);
             for line in text.lines() {
-                assert_eq!(typed::read_knowing(line, &known), typed::read(line));
+                assert_eq!(typed::read_knowing(line, &known, &mut String::new()), typed::read(line));
             }
         }
     }
