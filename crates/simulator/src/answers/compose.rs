@@ -36,15 +36,7 @@ impl Shelf {
         let from: Vec<&Written> =
             self.general.iter().filter(|it| it.category == category && it.suits != Some(other)).collect();
 
-        // 2. The think block: what is asked, then how a question of its kind is weighed.
-        let weighed = &from[dice.place(1, from.len())].think;
-        let think = format!(
-            "{} {}\n\n{weighed}",
-            fill(self.restate(), 2, dice, &subject),
-            fill(self.turn(), 3, dice, &subject),
-        );
-
-        // 3. The answer: this prompt's own words, the first half of one answer and the second half of another. Halves
+        // 2. Two of them: one for the thoughts and the first half of the answer, one for its second half. Halves
         //    are taken whole, because an argument does not survive the loss of a sentence. Ranks go through all pairs
         //    of halves before one comes again, and then an aside tells the two apart.
         let mut rank = rank.unwrap_or_else(|| dice.word(4));
@@ -57,6 +49,16 @@ impl Shelf {
         let first = next(from.len());
         let second = (first + 1 + next(from.len() - 1)) % from.len();
         let aside = next(self.asides().len() + 1);
+
+        // 3. The think block: what is asked, then how the first of the two weighs a question of its kind.
+        let think = format!(
+            "{} {}\n\n{}",
+            fill(self.restate(), 2, dice, &subject),
+            fill(self.turn(), 3, dice, &subject),
+            from[first].think,
+        );
+
+        // 4. The answer, which opens with this prompt's own words.
         let (begin, _) = halves(from[first]);
         let (_, end) = halves(from[second]);
         let mut paragraphs = Vec::new();

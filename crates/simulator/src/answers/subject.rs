@@ -3,6 +3,9 @@
 /// Letters of the longest quotation.
 const QUOTE: usize = 220;
 
+/// Bytes of the shortest question that says by itself what is asked.
+const QUESTION: usize = 35;
+
 /// Key phrases that are kept, and words in the longest of them.
 const PHRASES: usize = 6;
 const PHRASE: usize = 3;
@@ -54,7 +57,9 @@ impl Subject {
             .collect();
         let flat = clean.split_whitespace().collect::<Vec<_>>().join(" ");
         let sentences = sentences(&flat);
-        let question = sentences.iter().rposition(|sentence| sentence.trim_end_matches('"').ends_with('?'));
+        let question = sentences.iter().rposition(|sentence| {
+            sentence.trim_end_matches('"').ends_with('?') && sentence.len() >= QUESTION
+        });
         let mut opening = String::new();
         let mut opened = 0;
         for sentence in &sentences {
