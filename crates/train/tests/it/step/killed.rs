@@ -14,7 +14,8 @@ fn base(folder: &Path) {
     for name in ["config.json", "model.safetensors"] {
         fs::copy(fixture("llama-tied").join(name), folder.join(name)).unwrap();
     }
-    let words = ["<unk>", "<s>", "</s>", ":", "system", "user", "assistant", "<think>", "</think>"].map(str::to_owned);
+    let words = ["<unk>", "<s>", "</s>", ":", "system", "user", "assistant", "<think>", "</think>"]
+        .map(str::to_owned);
     let words = words.into_iter().chain((9..96).map(|at| format!("w{at}")));
     let vocabulary: serde_json::Map<String, serde_json::Value> =
         words.enumerate().map(|(id, word)| (word, id.into())).collect();
@@ -48,7 +49,10 @@ fn experiment(folder: &Path) {
          [generation]\nmodel = \"m\"\ntemperature = 1.0\nmax_output_tokens = 64\nmax_output_tokens_ceiling = 64\n",
     );
     let words = |seed: usize| {
-        (0..6 + seed % 3).map(|at| format!("w{}", 9 + (seed * 13 + at * 7) % 87)).collect::<Vec<_>>().join(" ")
+        (0..6 + seed % 3)
+            .map(|at| format!("w{}", 9 + (seed * 13 + at * 7) % 87))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let prompts: String = (0..6)
         .map(|at| {
@@ -103,7 +107,8 @@ fn killed_at_any_step_and_resumed_is_the_same_to_the_byte() {
     // Killed as soon as its metrics show some steps, each time further on.
     for step in [3, 150] {
         let resume: &[&str] = if step == 3 { &[] } else { &["--resume"] };
-        let mut child = train(folder.path(), "cut", resume).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child =
+            train(folder.path(), "cut", resume).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let metrics = folder.path().join("cut/left/metrics.jsonl");
         let steps = || fs::read_to_string(&metrics).unwrap_or_default().lines().count();
         while steps() < step && child.try_wait().unwrap().is_none() {

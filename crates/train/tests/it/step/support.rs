@@ -17,6 +17,7 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 /// SmolLM2, if `cargo xtask setup` has fetched it; says aloud when not.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 pub fn smollm2() -> Option<PathBuf> {
     let named = std::env::var_os("DEMO_MODEL").map(PathBuf::from);
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR"))
