@@ -9,7 +9,7 @@ const FILES: [&str; 2] = [
     include_str!("../../../../fixtures/answers/aba.jsonl"),
 ];
 
-/// An answer that a person wrote.
+/// A written answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
