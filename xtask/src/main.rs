@@ -18,7 +18,15 @@ use xshell::Shell;
 use crate::verb::{Cli, Verb};
 
 fn main() -> ExitCode {
-    match run(Cli::parse().verb) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is what was asked for; anything else that was typed is wrong input.
+            drop(error.print());
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    match run(cli.verb) {
         Ok(code) => code,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one place where xtask prints an error")]

@@ -10,7 +10,15 @@ use status::flags::StatusFlags;
 use status::{State, screen};
 
 fn main() -> ExitCode {
-    match run(&StatusFlags::parse()) {
+    let flags = match StatusFlags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => {
+            // Help is what was asked for; anything else that was typed is wrong input.
+            drop(error.print());
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one place where this command prints an error")]
