@@ -12,7 +12,7 @@ use crate::screen::count;
 
 /// Bytes that a token of English stands for, low and high.
 const BYTES_A_TOKEN: (f64, f64) = (5.0, 3.5);
-/// Billed output of a row before any is known, in tokens: 1,500 to 6,000 covers nine in ten rows of the first run.
+/// Billed output of a row before any is known, in tokens: a wide guess around the 4,500 that a row of the first run took in all.
 const PRIOR_OUTPUT: (f64, f64) = (1_500.0, 6_000.0);
 /// With rows to go by, the mean of the rest lies in this range of theirs.
 const SPREAD: (f64, f64) = (0.9, 1.15);
