@@ -40,9 +40,10 @@ pub fn run(sh: &Shell, flags: &TestFlags) -> anyhow::Result<ExitCode> {
     let tokenizer = |family: &str| found.iter().find(|it| it.family == family).map(|it| it.folder.clone());
     let _qwen3 = sh.push_env("QWEN3_TOKENIZER", tokenizer("qwen3").unwrap_or_default());
     let _llama3 = sh.push_env("LLAMA3_TOKENIZER", tokenizer("llama3").unwrap_or_default());
+    // One test at a time: libtorch's random generator and its threads are one for the whole process.
     let mut tests = std::process::Command::from(cmd!(
         sh,
-        "cargo test --release --package model --package train --features model/libtorch,train/libtorch"
+        "cargo test --release --package model --package train --features model/libtorch,train/libtorch -- --test-threads 1"
     ));
     libtorch.run_environment(&mut tests);
     let status = tests.status()?;
