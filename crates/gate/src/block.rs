@@ -86,11 +86,10 @@ fn row(context: &ArmContext<'_>, view: &View<'_>, summary: &mut Summary) {
     let prompt = fold::hash(view.instruction.as_bytes());
     let answer = subject.answer().filter(|answer| !answer.is_empty());
     summary.facts.push(Fact { line, prompt, answer: answer.map_or(0, |text| fold::hash(text.as_bytes())) });
-    if context.shared.thresholds.near_duplicate_similarity <= 1.0 {
-        if let Some(signature) = answer.and_then(minhash::sign) {
-            summary.signed.push(line);
-            summary.signatures.push(signature);
-        }
+    let compared = context.shared.thresholds.near_duplicate_similarity <= 1.0;
+    if compared && let Some(signature) = answer.and_then(minhash::sign) {
+        summary.signed.push(line);
+        summary.signatures.push(signature);
     }
     for (index, rule) in RULES.iter().enumerate() {
         if let Check::Row(check) = rule.check

@@ -94,7 +94,7 @@ const HIGH: u64 = ONES << 7;
 /// The high bit of every byte that belongs to a word: a letter, a digit, or any byte above ASCII.
 fn members(bytes: u64) -> u64 {
     let low = bytes & !HIGH;
-    let folded = low | ONES * 0x20;
+    let folded = low | (ONES * 0x20);
     // Seven bits and what makes 128 of the least wanted one: the sum has the high bit, and nothing carries over.
     let least = |bytes: u64, least: u8| bytes + ONES * u64::from(0x80 - least);
     let digits = least(low, b'0') & !least(low, b'9' + 1);
