@@ -46,29 +46,30 @@ fn find(text: &str) -> Option<&str> {
 }
 
 /// Whether [`RUN`] bytes stand together without a blank, as they do in every secret but a private key's first line.
-/// Prose has no such words, so this look saves most texts the pattern. It looks from the end of the run there might
-/// be, so the last blank in it says at once how far the next one is (as Boyer and Moore search).
+/// Prose has no such words, so this look, at eight bytes at a time, saves most texts the pattern.
 fn has_long_run(bytes: &[u8]) -> bool {
-    let mut start = 0;
-    while let Some(window) = bytes.get(start..).and_then(|rest| rest.first_chunk::<RUN>()) {
-        let (before, last) = window.split_at(RUN - 8);
-        let word = last.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let mut run = 0;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
         // The high bit of every byte below 0x21; no sum carries into the next byte.
+        let word = u64::from_le_bytes(*word);
         let sums = (word & 0x7f7f_7f7f_7f7f_7f7f) + 0x5f5f_5f5f_5f5f_5f5f;
         let blanks = !(sums | word) & 0x8080_8080_8080_8080;
-        start += match blanks {
-            0 => match before.iter().rposition(|byte| *byte <= b' ') {
-                Some(blank) => blank + 1,
-                None => return true,
-            },
-            _ => RUN - blanks.leading_zeros() as usize / 8,
-        };
+        if blanks == 0 {
+            run += 8;
+            continue;
+        }
+        if run + blanks.trailing_zeros() / 8 >= RUN {
+            return true;
+        }
+        run = blanks.leading_zeros() / 8;
     }
-    false
+    let end = rest.iter().take_while(|byte| **byte > b' ').count();
+    run as usize + end >= RUN as usize
 }
 
 /// The shortest secret that is looked for, in bytes.
-const RUN: usize = 20;
+const RUN: u32 = 20;
 
 /// Documents spell keys that are none: `AKIAIOSFODNN7EXAMPLE`, `sk-xxxxxxxx`; and a drawn key of this length has a
 /// digit, which words with hyphens have not.
@@ -106,7 +107,7 @@ mod tests {
         #[test]
         fn runs_are_as_long_as_they_are(text in "([a-zé!]{0,24}[ \\n]{1,3}){0,9}[a-zé]{0,24}") {
             let longest = text.as_bytes().split(|byte| *byte <= b' ').map(<[u8]>::len).max();
-            prop_assert_eq!(has_long_run(text.as_bytes()), longest >= Some(RUN), "{}", text);
+            prop_assert_eq!(has_long_run(text.as_bytes()), longest >= Some(RUN as usize), "{}", text);
         }
     }
 
