@@ -74,8 +74,8 @@ pub fn thresholds(experiment: &Experiment) -> Result<Thresholds, GateError> {
     }
 }
 
-/// Judges the ledgers in `layout`, all arms at once and each in parallel. Memory is a few megabytes and some 160 bytes
-/// a row.
+/// Judges the ledgers in `layout`, all arms at once and each in parallel. Memory is some megabytes and, as measured
+/// from 10,000 to 140,000 rows of two arms, 0.3 KB a row with its prompts, or 0.55 KB with near-duplicates on.
 ///
 /// # Errors
 /// Only where no verdict can be given: [`GateError`]. A missing ledger is a failure of the data.
