@@ -97,7 +97,7 @@ pub struct Flags {
     /// Print the plan, the token table and the forecasts; train nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Write a bundle for other training engines to this folder, one folder an arm; train nothing
+    /// Write a bundle for axolotl, TRL and SkyPilot to this folder, one folder an arm; train nothing
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub export: Option<PathBuf>,
     /// Go on from the last checkpoint

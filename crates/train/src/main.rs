@@ -54,7 +54,8 @@ fn is_wrong_input(error: &anyhow::Error) -> bool {
         }
         _ => false,
     });
-    run || error.is::<PrepareError>() || error.is::<device::Error>() || error.is::<TooLarge>()
+    let export = matches!(error.downcast_ref(), Some(export::ExportError::Alpha(_)));
+    run || export || error.is::<PrepareError>() || error.is::<device::Error>() || error.is::<TooLarge>()
 }
 
 /// The forecast is above what the device has free.
@@ -123,7 +124,10 @@ fn write_bundles(prepared: &Prepared, planned: &Planned, folder: &std::path::Pat
     for plan in &planned.plans {
         let name = &plan.frozen.data.arm;
         let Some(arm) = planned.examples.arm(name) else { continue };
-        export::write(&folder.join(name), plan, arm, &order)?;
+        let family = prepared.base.config.family;
+        for lacking in export::write(&folder.join(name), plan, arm, &order, family)? {
+            complain(&format!("{name}: {lacking}"));
+        }
         say(&folder.join(name).display().to_string())?;
     }
     Ok(0)

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails, and helpers are tests too")]
 
+mod export;
 mod help;
 mod limits;
 mod preparation;
