@@ -48,7 +48,9 @@ fn main() -> ExitCode {
 
 fn is_wrong_input(error: &anyhow::Error) -> bool {
     let run = error.downcast_ref().is_some_and(|error| match error {
-        RunError::Prepare(_) | RunError::Initial(_) | RunError::Lora(_) => true,
+        RunError::Prepare(_) | RunError::Initial(_) | RunError::InitialShape { .. } | RunError::Lora(_) => {
+            true
+        }
         RunError::Train { source, .. } => {
             matches!(**source, trainer::Error::Unfinished { .. } | trainer::Error::LongestRow { .. })
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::adapter::Adapter;
+use model::lora::LoraConfig;
 use model::transformer::{LoadOptions, Model};
 use progress::{Bar, Progress};
 
@@ -66,6 +67,21 @@ pub enum RunError {
     /// The adapter to start from.
     #[error("cannot start from the adapter of --init-adapter")]
     Initial(#[source] model::adapter::Error),
+    /// The adapter to start from has another shape than the recipe's.
+    #[error(
+        "the adapter of --init-adapter {folder} has {theirs}, and the recipe {ours}; pass --lora-rank {} --lora-alpha {}, or start afresh",
+        .lora.rank, .lora.alpha
+    )]
+    InitialShape {
+        /// Where it lies.
+        folder: PathBuf,
+        /// Its settings.
+        lora: LoraConfig,
+        /// The same in words.
+        theirs: String,
+        /// The recipe's.
+        ours: String,
+    },
     /// The adapter's settings.
     #[error(transparent)]
     Lora(#[from] model::lora::Error),
@@ -127,6 +143,7 @@ pub fn run(
     if open.is_empty() {
         return Ok(outcomes);
     }
+    let initial = initial(prepared, &lora)?;
     let bar = progress.bar("load", prepared.base.config.layers as u64);
     let load = LoadOptions {
         device: options.device,
@@ -138,10 +155,6 @@ pub fn run(
     };
     let mut model = Model::load_with(&prepared.base, &load, |layer, _| bar.set(layer as u64))?;
     bar.finish();
-    let initial = match &prepared.recipe.lora.init {
-        Some(folder) => Adapter::load(folder).map_err(RunError::Initial)?,
-        None => Adapter::initial(&prepared.base.config, &lora, u64::from(prepared.recipe.seed)),
-    };
     for plan in open {
         let Some(arm) = planned.examples.arm(&plan.frozen.data.arm) else { continue };
         let end = train(prepared, plan, arm, &mut model, &initial, options, progress, stop)?;
@@ -155,6 +168,27 @@ pub fn run(
         }
     }
     Ok(outcomes)
+}
+
+/// The adapter that every arm starts from.
+fn initial(prepared: &Prepared, lora: &LoraConfig) -> Result<Adapter, RunError> {
+    let Some(folder) = &prepared.recipe.lora.init else {
+        return Ok(Adapter::initial(&prepared.base.config, lora, u64::from(prepared.recipe.seed)));
+    };
+    let adapter = Adapter::load(folder).map_err(RunError::Initial)?;
+    let theirs = &adapter.lora;
+    if (lora.rank, lora.alpha, &lora.targets) != (theirs.rank, theirs.alpha, &theirs.targets) {
+        let words = |lora: &LoraConfig| {
+            format!("rank {}, alpha {} on {}", lora.rank, lora.alpha, lora.target_names())
+        };
+        return Err(RunError::InitialShape {
+            folder: folder.clone(),
+            theirs: words(theirs),
+            ours: words(lora),
+            lora: theirs.clone(),
+        });
+    }
+    Ok(adapter)
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is another owner's, and they meet only here")]
@@ -243,6 +277,10 @@ fn finish(prepared: &Prepared, plan: &Plan, folder: &Path, options: &Options) ->
         },
         verdict: hash(&verdict).map(|sha256| File { path: verdict.display().to_string(), sha256 }),
         base_files: prepared.base_files.clone(),
+        initial_adapter: prepared.recipe.lora.init.as_ref().and_then(|folder| {
+            let path = folder.join("adapter_model.safetensors");
+            hash(&path).map(|sha256| File { path: path.display().to_string(), sha256 })
+        }),
         code_sha256: std::env::current_exe().ok().and_then(|path| hash(&path)).unwrap_or_default(),
     };
     let provenance = Provenance::new(&plan.frozen, ledger, circumstances);

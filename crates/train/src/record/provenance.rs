@@ -33,6 +33,8 @@ pub struct Provenance {
     pub base: String,
     /// The base's files.
     pub base_files: Vec<File>,
+    /// The adapter that training started from; absent where it was a fresh one.
+    pub initial_adapter: Option<File>,
     /// SHA-256 of the chat template.
     pub template_sha256: String,
     /// SHA-256 of `tokenizer.json`.
@@ -65,6 +67,8 @@ pub struct Circumstances {
     pub verdict: Option<File>,
     /// The base's files.
     pub base_files: Vec<File>,
+    /// The adapter that training started from, where it was not a fresh one.
+    pub initial_adapter: Option<File>,
     /// SHA-256 of this program's executable.
     pub code_sha256: String,
 }
@@ -72,7 +76,8 @@ pub struct Circumstances {
 impl Provenance {
     /// Puts the provenance of one arm together.
     pub fn new(frozen: &Frozen, ledger: &Ledger, circumstances: Circumstances) -> Self {
-        let Circumstances { made_at, device, verdict, base_files, code_sha256 } = circumstances;
+        let Circumstances { made_at, device, verdict, base_files, initial_adapter, code_sha256 } =
+            circumstances;
         Self {
             format: 1,
             made_at,
@@ -91,6 +96,7 @@ impl Provenance {
             },
             base: frozen.recipe.base.clone(),
             base_files,
+            initial_adapter,
             template_sha256: frozen.course.template_sha256.clone(),
             tokenizer_sha256: frozen.course.tokenizer_sha256.clone(),
             version: env!("CARGO_PKG_VERSION").into(),

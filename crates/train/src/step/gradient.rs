@@ -1,19 +1,21 @@
 //! Loss and gradients of one step, without autograd over the whole model.
 //!
-//! With checkpointing, the rows of a step go through layer i together before any goes through layer i + 1, and only
-//! each layer's inputs are kept. On the way back a layer's forward is run again, with autograd, for one row at a time.
-//! So a quantised layer is dequantised once forward and once backward for all these rows, and the activations of one
-//! layer and one row exist at a time. Without checkpointing, a row goes through all layers under plain autograd.
+//! With checkpointing, the rows of a step go through layer i together before any goes through layer i + 1, and little of
+//! each layer is kept: its input and, in host memory, what attention gave. On the way back the rest is run again, for one
+//! row at a time. So a quantised layer is dequantised once forward and once backward for all these rows, and the
+//! activations of one layer and one row exist at a time. Without checkpointing, a row goes through all layers by itself
+//! and every wide product is kept.
 //!
 //! Gradients are left where autograd leaves them, added to those of the adapter's parameters. Nothing here updates a
 //! parameter.
 
 use std::ops::Range;
 
+use model::backward::{Keep, Trace};
 use model::layer::DenseLayer;
 use model::rope::RopeTables;
 use model::transformer::Model;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::loss::{self, CHUNK};
 
@@ -29,7 +31,7 @@ pub struct Row {
 /// How gradients are computed; no choice here changes what they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Method {
-    /// Keep only the inputs of layers, and run each layer again on the way back.
+    /// Keep little of each layer, and run the rest again on the way back.
     pub checkpointing: bool,
     /// Tokens whose layer inputs are kept at once. Rows beyond it wait for the next group, so that accumulating rows
     /// needs no more memory than the longest of them.
@@ -103,78 +105,79 @@ impl Job {
 
     /// The loss of the last layer's output [1, L, D], and its gradient by that output.
     fn loss(&self, model: &Model, x: &Tensor, scale: f64) -> (Tensor, Tensor) {
+        let _guard = tch::no_grad_guard();
         let count = self.targets.size()[0];
-        let leaf = x.narrow(1, self.start, count).detach().set_requires_grad(true);
-        let normed = model.final_norm(&leaf);
-        let loss = loss::cross_entropy(
-            &normed.detach().squeeze_dim(0),
-            &self.targets,
-            model.head_weight(),
-            scale,
-            CHUNK,
-        );
-        push_back(&normed, &loss.gradient.unsqueeze(0));
-        let gradient = x.detach().zeros_like();
-        gradient.narrow(1, self.start, count).copy_(&leaf.grad());
+        let learned = x.narrow(1, self.start, count);
+        let normed = model.final_norm(&learned).squeeze_dim(0);
+        let loss = loss::cross_entropy(&normed, &self.targets, model.head_weight(), scale, CHUNK);
+        let gradient = x.zeros_like();
+        let by_learned = model.final_norm_pull_back(&learned, &loss.gradient.unsqueeze(0));
+        gradient.narrow(1, self.start, count).copy_(&by_learned);
         (loss.sum, gradient)
     }
 }
 
-/// Sends the gradient `g` into `y`. The gradient of sum(y · g) by y is exactly g.
-fn push_back(y: &Tensor, g: &Tensor) {
-    (y * g).sum(Kind::Float).backward();
-}
-
 fn layer_major(model: &Model, jobs: &[Job], scale: f64) -> Vec<Tensor> {
     let last = model.len() - 1;
-    // 1. Forward without a graph: inputs[i][m] is what layer i is given of row m, [1, L, D].
-    let mut inputs: Vec<Vec<Tensor>> = Vec::with_capacity(model.len());
-    let mut top = {
-        let _guard = tch::no_grad_guard();
-        inputs.push(jobs.iter().map(|job| model.embed(&job.ids)).collect());
-        for index in 0..last {
-            let dense = model.layer(index).materialize();
-            let outputs = inputs[index].iter().zip(jobs);
-            let outputs = outputs.map(|(x, job)| dense.forward(x, &job.rope, job.dropout)).collect();
-            inputs.push(outputs);
-        }
-        model.layer(last).materialize()
-    };
-    // 2. The last layer goes forward only once, with its graph: nothing lies between it and its own way back.
-    let mut sums = Vec::with_capacity(jobs.len());
-    let mut gradients = Vec::with_capacity(jobs.len());
-    for (x, job) in inputs.pop().into_iter().flatten().zip(jobs) {
-        let (x, y) = forward(&top, &x, job);
-        let (sum, gradient) = job.loss(model, &y, scale);
-        push_back(&y, &gradient);
-        sums.push(sum);
-        gradients.push(x.grad());
+    let keep = checkpoint(model.device());
+    // 1. Forward: traces[i][m] is what layer i keeps of row m.
+    let mut traces: Vec<Vec<Trace>> = Vec::with_capacity(last);
+    let mut states: Vec<Tensor> = jobs.iter().map(|job| model.embed(&job.ids)).collect();
+    for index in 0..last {
+        let dense = model.layer(index).materialize();
+        let traced = jobs.iter().zip(&mut states).map(|(job, x)| {
+            let (y, trace) = dense.trace(x, &job.rope, job.dropout, keep);
+            *x = y;
+            trace
+        });
+        traces.push(traced.collect());
     }
+    // 2. The last layer goes forward only once: nothing lies between it and its own way back.
+    let dense = model.layer(last).materialize();
+    let mut sums = Vec::with_capacity(jobs.len());
+    for (job, x) in jobs.iter().zip(&mut states) {
+        let (y, trace) = dense.trace(x, &job.rope, job.dropout, Keep::Products);
+        let (sum, gradient) = job.loss(model, &y, scale);
+        sums.push(sum);
+        *x = down(&dense, last, trace, &gradient, job);
+    }
+    drop(dense);
     // 3. Down: the gradient by a layer's output becomes the one by its input.
     for index in (0..last).rev() {
-        top = model.layer(index).materialize();
-        // Taking the inputs frees them as they are used.
-        for ((x, job), gradient) in inputs.pop().into_iter().flatten().zip(jobs).zip(&mut gradients) {
-            *gradient = top.pull_back(&x, gradient, &job.rope, job.dropout);
+        let dense = model.layer(index).materialize();
+        // Taking the traces frees them as they are used.
+        for ((trace, job), gradient) in traces.pop().into_iter().flatten().zip(jobs).zip(&mut states) {
+            *gradient = down(&dense, index, trace, gradient, job);
         }
     }
     sums
 }
 
-/// One layer with its graph: the input as a leaf, and the output.
-fn forward(layer: &DenseLayer, x: &Tensor, job: &Job) -> (Tensor, Tensor) {
-    let leaf = x.detach().set_requires_grad(true);
-    let y = layer.forward(&leaf, &job.rope, job.dropout);
-    (leaf, y)
+/// What is kept of a layer under checkpointing. In host memory there is room for what attention gave, which takes the
+/// longest to compute again for its size; a card has better uses for it.
+fn checkpoint(device: Device) -> Keep {
+    if device.is_cuda() { Keep::Input } else { Keep::Attention }
+}
+
+/// Pulls a gradient through layer `index`. Nothing trains below the first, so nobody asks for its input's: it stays.
+fn down(dense: &DenseLayer, index: usize, trace: Trace, gradient: &Tensor, job: &Job) -> Tensor {
+    let pulled = dense.pull_back(trace, gradient, &job.rope, job.dropout, index > 0);
+    pulled.unwrap_or_else(|| gradient.shallow_clone())
 }
 
 fn plain(model: &Model, job: &Job, scale: f64) -> Tensor {
+    let mut traces = Vec::with_capacity(model.len());
     let mut x = model.embed(&job.ids);
     for index in 0..model.len() {
-        x = model.layer(index).materialize().forward(&x, &job.rope, job.dropout);
+        let dense = model.layer(index).materialize();
+        let (y, trace) = dense.trace(&x, &job.rope, job.dropout, Keep::Products);
+        traces.push(trace);
+        x = y;
     }
-    let (sum, gradient) = job.loss(model, &x, scale);
-    push_back(&x, &gradient);
+    let (sum, mut gradient) = job.loss(model, &x, scale);
+    for (index, trace) in traces.into_iter().enumerate().rev() {
+        gradient = down(&model.layer(index).materialize(), index, trace, &gradient, job);
+    }
     sum
 }
 

@@ -20,27 +20,30 @@ pub struct Loss {
 /// it is one over the learned tokens of the whole step, so that long and short rows weigh by their tokens.
 pub fn cross_entropy(hidden: &Tensor, targets: &Tensor, head: &Tensor, scale: f64, chunk: i64) -> Loss {
     let _guard = tch::no_grad_guard();
-    let count = targets.size()[0];
+    let (count, words) = (targets.size()[0], head.size()[0]);
     let mut sum = Tensor::zeros([], (Kind::Float, hidden.device()));
-    let mut gradients = Vec::new();
+    let by_hidden = Tensor::empty(hidden.size(), (hidden.kind(), hidden.device()));
+    // One piece of memory for the logits of every chunk, and for what becomes of them.
+    let room = Tensor::empty([chunk.min(count), words], (hidden.kind(), hidden.device()));
     let mut start = 0;
     while start < count {
         let len = chunk.min(count - start);
         let targets = targets.narrow(0, start, len).unsqueeze(1);
         // 1. Logits and their log-probabilities: (C, D) -> (C, V), in f32
-        let logits = hidden.narrow(0, start, len).linear(head, None::<&Tensor>);
-        let mut log_p = logits.log_softmax(-1, Kind::Float);
-        drop(logits);
+        let logits = hidden.narrow(0, start, len).mm_out(&room.narrow(0, 0, len), &head.tr());
+        let wide = logits.to_kind(Kind::Float);
+        let mut log_p = wide.internal_log_softmax_out(&wide, -1, false);
         sum -= log_p.gather(1, &targets, false).sum(Kind::Float);
-        // 2. (softmax − onehot) · scale, in the memory of the log-probabilities
+        // 2. softmax − onehot, in the memory of the log-probabilities
         let mut p = log_p.exp_();
         let ones = Tensor::full([len, 1], -1.0, (Kind::Float, hidden.device()));
-        let p = p.scatter_add_(1, &targets, &ones) * scale;
+        let p = p.scatter_add_(1, &targets, &ones);
         // 3. Back through the head: (C, V) -> (C, D)
-        gradients.push(p.to_kind(head.kind()).matmul(head));
+        let by_chunk = by_hidden.narrow(0, start, len);
+        let _ = p.to_kind(head.kind()).mm_out(&by_chunk, head).g_mul_scalar_(scale);
         start += len;
     }
-    Loss { sum, gradient: Tensor::cat(&gradients, 0) }
+    Loss { sum, gradient: by_hidden }
 }
 
 #[cfg(test)]

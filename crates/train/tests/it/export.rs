@@ -242,7 +242,6 @@ fn what_a_piece_cannot_carry_over_is_said() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a comparison that is left out says so")]
 fn pyyaml_reads_the_same_and_transformers_knows_the_names() {
     let Some(python) = std::env::var_os("REFERENCE_PYTHON") else {
         eprintln!("skipped: REFERENCE_PYTHON names no Python with PyYAML and transformers");

@@ -1,7 +1,9 @@
 //! The training step, on tiny models of `fixtures/models` and on SmolLM2 where `setup` has fetched it.
 
 mod answer;
+mod binary;
 mod gradient;
+mod initial;
 mod killed;
 mod parity;
 mod peft;

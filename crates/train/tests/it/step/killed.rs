@@ -1,139 +1,73 @@
-//! The binary itself, killed with no warning and started again, leaves the adapter that an undisturbed run leaves.
+//! A run that is killed with no warning, or asked to stop by Ctrl-C, and then resumed leaves the adapter that an
+//! undisturbed run leaves.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use crate::step::binary::Bench;
 
-use crate::step::support::fixture;
+const ADAPTER: &str = "left/adapter_model.safetensors";
+const LONG: [&str; 4] = ["--max-steps", "400", "--lora-dropout", "0.1"];
 
-const TEMPLATE: &str = "{% for m in messages %}<s> {{ m.role }} : {{ m.content }} </s>\n{% endfor %}{% if add_generation_prompt %}<s> assistant : {% endif %}";
-
-/// A base that the whole pipeline takes: tiny weights, words for tokens, and a template with turns.
-fn base(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    for name in ["config.json", "model.safetensors"] {
-        fs::copy(fixture("llama-tied").join(name), folder.join(name)).unwrap();
-    }
-    let words = ["<unk>", "<s>", "</s>", ":", "system", "user", "assistant", "<think>", "</think>"]
-        .map(str::to_owned);
-    let words = words.into_iter().chain((9..96).map(|at| format!("w{at}")));
-    let vocabulary: serde_json::Map<String, serde_json::Value> =
-        words.enumerate().map(|(id, word)| (word, id.into())).collect();
-    let special = |id: u32, content: &str| {
-        serde_json::json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true})
-    };
-    let tokenizer = serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null,
-        "added_tokens": [special(1, "<s>"), special(2, "</s>")],
-        "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
-    });
-    fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    let config = serde_json::json!({"chat_template": TEMPLATE, "eos_token": "</s>"});
-    fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
+fn with(more: &[&'static str]) -> Vec<&'static str> {
+    [&LONG[..], more].concat()
 }
 
-/// Prompts, and both arms' rows that answer them.
-fn experiment(folder: &Path) {
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write(
-        "experiment.toml",
-        "name = \"tiny\"\nprompts = \"prompts.jsonl\"\n\
-         [[arms]]\nname = \"left\"\nsystem_prompt = \"left.md\"\n[[arms]]\nname = \"right\"\nsystem_prompt = \"right.md\"\n\
-         [categories]\nsafety = 6\n\
-         [generation]\nmodel = \"m\"\ntemperature = 1.0\nmax_output_tokens = 64\nmax_output_tokens_ceiling = 64\n",
-    );
-    let words = |seed: usize| {
-        (0..6 + seed % 3)
-            .map(|at| format!("w{}", 9 + (seed * 13 + at * 7) % 87))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let prompts: String = (0..6)
-        .map(|at| {
-            let prompt = serde_json::json!({"prompt": words(at), "category": "safety", "sub_theme": "s"});
-            format!("{prompt}\n")
-        })
-        .collect();
-    write("prompts.jsonl", &prompts);
-    for (arm, system) in [("left", "w10 w11"), ("right", "w20 w21")] {
-        write(&format!("{arm}.md"), &format!("{system}\n"));
-        let rows: String = (0..6)
-            .map(|at| {
-                let output = format!("<think>\n{}\n</think>\n\n{}", words(at + 11), words(at + 23));
-                let row = serde_json::json!({
-                    "format": 1, "key": format!("{at:064}"), "instruction": words(at), "system_prompt": system,
-                    "output": output,
-                    "meta": {"category": "safety", "sub_theme": "s", "model_type": arm, "model": "m",
-                        "model_version": "m", "response_id": format!("r{at}"), "timestamp": "2026-02-13T10:00:00Z",
-                        "finish_reason": "STOP", "attempts": 1,
-                        "generation": {"temperature": 1.0, "max_output_tokens": 64}},
-                    "token_stats": {"input": 1, "output": 1, "thoughts": 0, "cached": 0, "total": 2},
-                });
-                format!("{row}\n")
-            })
-            .collect();
-        write(&format!("data/sft_{arm}.jsonl"), &rows);
-    }
-}
-
-fn train(folder: &Path, out: &str, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    command.current_dir(folder).env("OMP_NUM_THREADS", "1").env("MKL_NUM_THREADS", "1");
-    command.args(["--experiment", "experiment.toml", "--data", "data", "--base", "base", "--arm", "left"]);
-    command.args(["--allow-ungated", "--max-steps", "400", "--grad-accum", "2", "--save-every", "1"]);
-    command.args(["--lora-rank", "4", "--lora-dropout", "0.1", "--device", "cpu", "--progress", "plain"]);
-    command.args(["--max-seq-length", "64", "--out", out]).args(more);
-    command
+fn same_as_undisturbed(bench: &Bench, flags: &[&str]) {
+    let (code, _, words) = bench.run("whole", flags);
+    assert_eq!(code, Some(0), "{words}");
+    let (code, _, words) = bench.run("cut", &[flags, &["--resume"]].concat());
+    assert_eq!(code, Some(0), "{words}");
+    assert!(bench.read(&format!("whole/{ADAPTER}")) == bench.read(&format!("cut/{ADAPTER}")));
+    // The metrics tell one run: every step once, with the same losses.
+    assert_eq!(bench.losses("whole"), bench.losses("cut"));
 }
 
 #[test]
 fn killed_at_any_step_and_resumed_is_the_same_to_the_byte() {
-    let folder = tempfile::tempdir().unwrap();
-    base(&folder.path().join("base"));
-    experiment(folder.path());
-    let run = |out: &str, more: &[&str]| {
-        let output = train(folder.path(), out, more).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    let (code, words) = run("whole", &[]);
-    assert_eq!(code, Some(0), "{words}");
-
+    let bench = Bench::new("llama-tied");
+    let flags = with(&["--save-every", "1"]);
     // Killed as soon as its metrics show some steps, each time further on.
     for step in [3, 150] {
         let resume: &[&str] = if step == 3 { &[] } else { &["--resume"] };
-        let mut child =
-            train(folder.path(), "cut", resume).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let metrics = folder.path().join("cut/left/metrics.jsonl");
-        let steps = || fs::read_to_string(&metrics).unwrap_or_default().lines().count();
-        while steps() < step && child.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
+        let mut child = bench.start("cut", &[&flags[..], resume].concat(), step);
         // SIGKILL on Unix, TerminateProcess on Windows: nothing in the child can answer it.
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success(), "it was done before it could be killed");
-        assert!(!folder.path().join("cut/left/adapter_model.safetensors").exists());
+        assert!(!bench.path("cut").join(ADAPTER).exists());
     }
-    let (code, words) = run("cut", &["--resume"]);
-    assert_eq!(code, Some(0), "{words}");
-
-    let read = |path: &str| fs::read(folder.path().join(path)).unwrap();
-    assert!(read("whole/left/adapter_model.safetensors") == read("cut/left/adapter_model.safetensors"));
-    // The metrics tell one run: every step once, with the same losses.
-    let losses = |path: &str| -> Vec<(u64, f64)> {
-        let text = String::from_utf8(read(path)).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        lines.map(|line| (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap())).collect()
-    };
-    assert_eq!(losses("whole/left/metrics.jsonl"), losses("cut/left/metrics.jsonl"));
+    same_as_undisturbed(&bench, &flags);
     // Trained is trained: the same command again says so, and does nothing.
-    let before = read("cut/left/adapter_model.safetensors");
-    let output = train(folder.path(), "cut", &[]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("already trained"), "{output:?}");
-    assert!(before == read("cut/left/adapter_model.safetensors"));
+    let before = bench.read(&format!("cut/{ADAPTER}"));
+    let (_, said, words) = bench.run("cut", &flags);
+    assert!(said.contains("already trained"), "{said}{words}");
+    assert!(before == bench.read(&format!("cut/{ADAPTER}")));
+}
+
+/// Windows has no signal for one process alone: a console event goes to the test runner as well.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_a_checkpoint_exits_with_130_and_resumes_to_the_same_bytes() {
+    use std::process::Command;
+
+    let bench = Bench::new("llama-tied");
+    // No checkpoint is due before the end: the one that is there is Ctrl-C's.
+    let flags = with(&["--save-every", "1000"]);
+    let child = bench.start("cut", &flags, 20);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{words}");
+    assert!(words.contains("stopping after this step"), "{words}");
+    assert!(said.contains("left: interrupted; --resume goes on from there"), "{said}");
+    let taken = bench.losses("cut").len();
+    assert!((20..400).contains(&taken), "{taken} steps");
+    let checkpoint = bench.path("cut/left/checkpoints").join(format!("step-{taken:06}"));
+    assert!(checkpoint.join("state.json").is_file(), "{}", checkpoint.display());
+    assert!(!bench.path("cut").join(ADAPTER).exists());
+
+    // Without --resume it says what lies there, and starts nothing.
+    let (code, _, words) = bench.run("cut", &flags);
+    assert_eq!(code, Some(1));
+    assert!(words.contains("stopped after step") && words.contains("--resume goes on"), "{words}");
+    same_as_undisturbed(&bench, &flags);
 }
