@@ -10,6 +10,7 @@ mod answers;
 mod bad_input;
 mod crash;
 mod forecast;
+mod form;
 mod help;
 mod recorded;
 mod resume;
