@@ -106,13 +106,24 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     // Requests that were given up need not be waited for.
     runtime.shutdown_background();
 
-    if missing > 0 {
-        ending::line(&plan.common.arms, &ended, started.elapsed()).append(&plan.layout.runs())?;
+    if missing > 0
+        && let Err(error) =
+            ending::line(&plan.common.arms, &ended, started.elapsed()).append(&plan.layout.runs())
+    {
+        // It only counts what the ledgers hold: a disk that is full must not hide the report that says so.
+        progress.say(&format!("warning: no line for this run: {:#}", anyhow::Error::new(error)));
     }
-    let pairs = Pairs::of(&plan.source, &plan.common.arms, &ended)?;
-    progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price));
+    let whole = match Pairs::of(&plan.source, &plan.common.arms, &ended) {
+        Ok(pairs) => {
+            progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price));
+            pairs.all_whole()
+        }
+        Err(error) if ended.stop.is_none() => return Err(error.into()),
+        // The reason that a run was stopped for matters more than a prompts file that has changed since.
+        Err(_) => false,
+    };
     Ok(match ended.stop {
-        None if pairs.all_whole() => 0,
+        None if whole => 0,
         None => WRONG_INPUT,
         Some(Stop::Interrupted) => INTERRUPTED,
         Some(stop) => {

@@ -68,3 +68,64 @@ fn a_full_disk_stops_with_its_path_and_tears_nothing() {
     lab.check_whole(60);
     assert!(!lab.layout().torn("aba", 1).exists() && !lab.layout().torn("control", 1).exists());
 }
+
+/// A disk of its own for the data folder, 64 kB at first and then larger, which only the processes in this script see.
+/// What is on it is copied out after each run.
+#[cfg(target_os = "linux")]
+const SMALL_DISK: &str = r#"
+mkdir data full roomy
+mount -t tmpfs -o size=64k tmpfs data || exit 77
+"$0" "$@" 2>full.said
+echo $? >full.code
+cp data/* full/
+mount -o remount,size=16m data
+"$0" "$@" 2>roomy.said
+echo $? >roomy.code
+cp data/* roomy/
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_the_run_goes_on_once_there_is_room() {
+    const PROMPTS: usize = 60;
+    let lab = Lab::new(PROMPTS, "");
+    let plain = lab.command(&crate::driver::FAST);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK]);
+    command.arg(plain.get_program()).args(plain.get_args()).current_dir(lab.folder.path());
+    for (name, value) in plain.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let mounted = command.output().map(|output| output.status.success() && lab.path("full.code").exists());
+    if !mounted.unwrap_or(false) {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("skipped: this system lets nobody mount a disk of his own (unshare --user --mount)");
+        }
+        return;
+    }
+    let read = |name: &str| std::fs::read_to_string(lab.path(name)).unwrap();
+    let data = lab.layout().folder().to_owned();
+
+    let said = read("full.said");
+    assert_eq!(read("full.code"), "2\n", "{said}");
+    let last = said.lines().last().unwrap();
+    let ledger = ["sft_control.jsonl", "sft_aba.jsonl"].iter().any(|name| last.contains(name));
+    assert!(last.starts_with("error: cannot write to ") && ledger, "{said}");
+    assert!(last.contains("there is no room left; nothing in it is torn: make room and run"), "{said}");
+    assert!(said.contains("of 60 pairs are whole"), "the report comes all the same: {said}");
+    std::fs::remove_dir(&data).unwrap();
+    std::fs::rename(lab.path("full"), &data).unwrap();
+    let kept = lab.count();
+    assert!(kept > 0 && kept < 2 * PROMPTS, "{kept}");
+    lab.check_rows();
+
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(lab.path("roomy"), &data).unwrap();
+    assert_eq!(read("roomy.code"), "0\n", "{}", read("roomy.said"));
+    lab.check_whole(PROMPTS);
+    assert!(ARMS.iter().all(|arm| !lab.layout().torn(arm, 1).exists()), "nothing was torn");
+    // At most what was under way when the disk was full is paid for twice.
+    let paid = lab.counters().ok as usize;
+    assert!(paid <= 2 * PROMPTS + 256, "{paid}");
+}
