@@ -41,7 +41,7 @@ pub struct ArmRows {
     pub resampled: usize,
     /// Rows a minute over the last ten minutes of writing.
     pub rows_per_minute: Option<f64>,
-    /// When the last row arrived.
+    /// When the last row of the file arrived.
     pub last_row: Option<Timestamp>,
 }
 
@@ -123,8 +123,8 @@ fn read_arm(arm: &str, path: &Path, prompts: usize, mut answers: impl FnMut(&str
         }
     }
     read.missing = prompts.saturating_sub(read.rows);
-    read.last_row = times.iter().max().copied();
-    read.rows_per_minute = rows_per_minute(&mut times);
+    read.last_row = times.last().copied();
+    read.rows_per_minute = rows_per_minute(&times);
     Ok(read)
 }
 
@@ -147,29 +147,44 @@ impl ArmRows {
     }
 }
 
-/// Rows a minute among the last ones; `None` where fewer than two tell.
-fn rows_per_minute(times: &mut [Timestamp]) -> Option<f64> {
-    times.sort_unstable();
+/// Rows a minute among the last ones, given the times of all rows in the order of the file; `None` where fewer than
+/// two tell. Where the clock was set between two rows, in either direction, only those after it count.
+fn rows_per_minute(times: &[Timestamp]) -> Option<f64> {
     let last = times.last()?;
     let age = |time: &Timestamp| last.duration_since(*time).as_secs_f64();
-    let first = times.iter().find(|time| age(time) <= RATE_WINDOW)?;
-    let recent = times.iter().filter(|time| age(time) <= RATE_WINDOW).count();
-    let span = age(first);
-    (recent > 1 && span > 0.0).then(|| (recent - 1) as f64 / span * 60.0)
+    // Rows that arrive together may stand in the file in another order, so a little less than no age is one, too.
+    let ages = times.iter().rev().map(age).take_while(|age| age.abs() <= RATE_WINDOW);
+    let (recent, oldest, newest) = ages.fold((0_u32, 0.0_f64, 0.0_f64), |(count, oldest, newest), age| {
+        (count + 1, oldest.max(age), newest.min(age))
+    });
+    let span = oldest - newest;
+    (recent > 1 && span > 0.0).then(|| f64::from(recent - 1) / span * 60.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rate(seconds: &[i64]) -> Option<f64> {
+        let times: Vec<Timestamp> = seconds.iter().map(|&n| Timestamp::from_second(n).unwrap()).collect();
+        rows_per_minute(&times)
+    }
+
     #[test]
     fn the_rate_forgets_what_was_long_ago() {
-        let time = |second: i64| Timestamp::from_second(second).unwrap();
-        let mut times: Vec<Timestamp> = (0..61).map(|n| time(100_000 + n)).collect();
-        times.extend((0..50).map(time));
-        let rate = rows_per_minute(&mut times).unwrap();
-        assert!((rate - 60.0).abs() < 1e-9, "{rate}");
-        assert_eq!(rows_per_minute(&mut [time(5)]), None);
-        assert_eq!(rows_per_minute(&mut [time(5), time(5)]), None);
+        let seconds: Vec<i64> = (0..50).chain(100_000..100_061).collect();
+        assert_eq!(rate(&seconds), Some(60.0));
+        assert_eq!(rate(&[5]), None);
+        assert_eq!(rate(&[5, 5]), None);
+        assert_eq!(rate(&[10, 13, 12, 11]), Some(60.0), "rows that arrived together");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_spoils_no_rate() {
+        for set in [9 * 3_600, -7 * 3_600] {
+            let seconds: Vec<i64> =
+                (100_000..100_040).chain((0..31).map(|n| 100_000 + set + 2 * n)).collect();
+            assert_eq!(rate(&seconds), Some(30.0), "set by {set} s");
+        }
     }
 }
