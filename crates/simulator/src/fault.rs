@@ -1,21 +1,26 @@
 //! What goes wrong, and when: the `[[fault]]` tables of a scenario.
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::dice::Dice;
-use crate::number::{Count, NotNegative, Share};
+use crate::number::{Count, NotNegative, Share, Status};
+use crate::scenario::Misplaced;
 use crate::wire::Wire;
 
 /// One `[[fault]]` table. It strikes when any of `share`, `at` or `burst` says so; the first table that strikes wins.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "UncheckedRule")]
+#[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What happens.
-    pub fault: Fault,
-    share: f64,
-    first: Option<u64>,
-    at: Vec<u64>,
-    burst: Option<Burst>,
+    kind: Spanned<Kind>,
+    share: Option<Share>,
+    first: Option<Spanned<Count>>,
+    #[serde(default)]
+    at: Vec<Spanned<u64>>,
+    burst: Option<Spanned<Burst>>,
+    status: Option<Spanned<Status>>,
+    reason: Option<Spanned<String>>,
+    pause_ms: Option<Spanned<NotNegative>>,
 }
 
 /// A fault with its details.
@@ -83,64 +88,80 @@ struct Burst {
     length: Count,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UncheckedRule {
-    kind: Kind,
-    share: Option<Share>,
-    first: Option<Count>,
-    #[serde(default)]
-    at: Vec<Count>,
-    burst: Option<Burst>,
-    status: Option<u16>,
-    reason: Option<String>,
-    pause_ms: Option<NotNegative>,
-}
-
-impl TryFrom<UncheckedRule> for FaultRule {
-    type Error = String;
-
-    fn try_from(rule: UncheckedRule) -> Result<Self, String> {
-        let UncheckedRule { kind, share, first, at, burst, status, reason, pause_ms } = rule;
-        if share.is_none() && at.is_empty() && burst.is_none() {
-            return Err("this fault never strikes: give `share`, `at` or `burst`".into());
-        }
-        if let Some(Burst { every, length }) = &burst
-            && length.0 > every.0
-        {
-            return Err(format!("a burst of {} does not fit into every {}: shorten it", length.0, every.0));
-        }
-        if status.is_some() && !matches!(kind, Kind::Error | Kind::ErrorArray | Kind::Html) {
-            return Err("`status` is only for the kinds error, error-array and html: remove it".into());
-        }
-        if status.is_some_and(|status| !(400..600).contains(&status)) {
-            return Err("`status` of a fault is a number from 400 to 599".into());
-        }
-        if reason.is_some() && !matches!(kind, Kind::Blocked | Kind::Finish) {
-            return Err("`reason` is only for the kinds blocked and finish: remove it".into());
-        }
-        Ok(Self {
-            fault: Fault { kind, status, reason, pause_ms: pause_ms.map(|pause| pause.0) },
-            share: share.map_or(0.0, |share| share.0),
-            first: first.map(|count| count.0),
-            at: at.into_iter().map(|count| count.0).collect(),
-            burst,
-        })
-    }
-}
-
 impl FaultRule {
+    /// Looks for keys that do not go together.
+    ///
+    /// # Errors
+    /// The first such key, with its place.
+    pub fn check(&self) -> Result<(), Misplaced> {
+        use Kind::{Blocked, Drip, Error, ErrorArray, Finish, Html, QuotaDay, QuotaMinute, Stop};
+        let kind = *self.kind.get_ref();
+        if kind == Stop {
+            return Misplaced::at(
+                &self.kind,
+                "stop is for the steps of a script: choose a kind that is a fault",
+            );
+        }
+        if self.share.is_none() && self.at.is_empty() && self.burst.is_none() {
+            return Misplaced::at(&self.kind, "this fault never strikes: give `share`, `at` or `burst`");
+        }
+        if let Some(at) = self.at.iter().find(|at| *at.get_ref() == 0) {
+            return Misplaced::at(at, "0 is not a count: the first request is number 1");
+        }
+        if let Some(first) = &self.first
+            && self.share.is_none()
+        {
+            return Misplaced::at(first, "`first` limits a `share`: give one, or remove it");
+        }
+        if let Some(burst) = &self.burst {
+            let Burst { every, length } = burst.get_ref();
+            if length.0 > every.0 {
+                let says = format!("a burst of {} does not fit into every {}: shorten it", length.0, every.0);
+                return Misplaced::at(burst, says);
+            }
+        }
+        if let Some(status) = &self.status
+            && !matches!(kind, Error | ErrorArray | Html)
+        {
+            return Misplaced::at(
+                status,
+                "`status` is only for the kinds error, error-array and html: remove it",
+            );
+        }
+        if let Some(reason) = &self.reason
+            && !matches!(kind, Blocked | Finish)
+        {
+            return Misplaced::at(reason, "`reason` is only for the kinds blocked and finish: remove it");
+        }
+        if let Some(pause) = &self.pause_ms
+            && !matches!(kind, Drip | QuotaMinute | QuotaDay)
+        {
+            let says = "`pause_ms` is only for the kinds drip, quota-minute and quota-day: remove it";
+            return Misplaced::at(pause, says);
+        }
+        Ok(())
+    }
+
+    /// What happens when it strikes.
+    pub fn fault(&self) -> Fault {
+        Fault {
+            kind: *self.kind.get_ref(),
+            status: self.status.as_ref().map(|status| status.get_ref().0),
+            reason: self.reason.as_ref().map(|reason| reason.get_ref().clone()),
+            pause_ms: self.pause_ms.as_ref().map(|pause| pause.get_ref().0),
+        }
+    }
+
     /// Whether it strikes. `place` is the rule's place in the file, `ask` counts the asks of this prompt from 0,
     /// `arrival` counts all requests from 1.
     pub fn strikes(&self, dice: Dice, place: usize, ask: u64, arrival: u64) -> bool {
-        let by_share = self.share > 0.0
-            && self.first.is_none_or(|first| ask < first)
-            && dice.draw(0xfa_0000 + place as u64) < self.share;
-        let by_burst = self
-            .burst
-            .as_ref()
-            .is_some_and(|burst| (arrival - 1) % burst.every.0 >= burst.every.0 - burst.length.0);
-        by_share || by_burst || self.at.contains(&arrival)
+        let by_share = self.share.is_some_and(|share| dice.draw(0xfa_0000 + place as u64) < share.0)
+            && self.first.as_ref().is_none_or(|first| ask < first.get_ref().0);
+        let by_burst = self.burst.as_ref().is_some_and(|burst| {
+            let Burst { every, length } = burst.get_ref();
+            (arrival - 1) % every.0 >= every.0 - length.0
+        });
+        by_share || by_burst || self.at.iter().any(|at| *at.get_ref() == arrival)
     }
 }
 

@@ -22,6 +22,11 @@ pub struct Share(pub f64);
 #[serde(try_from = "i64")]
 pub struct Count(pub u64);
 
+/// The HTTP status of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Status(pub u16);
+
 impl TryFrom<f64> for Positive {
     type Error = String;
 
@@ -65,6 +70,17 @@ impl TryFrom<i64> for Count {
         match u64::try_from(value) {
             Ok(count) if count > 0 => Ok(Self(count)),
             _ => Err(format!("{value} is not a count: give a whole number from 1")),
+        }
+    }
+}
+
+impl TryFrom<i64> for Status {
+    type Error = String;
+
+    fn try_from(value: i64) -> Result<Self, String> {
+        match u16::try_from(value) {
+            Ok(status) if (400..600).contains(&status) => Ok(Self(status)),
+            _ => Err(format!("{value} is not an error's status: give a number from 400 to 599")),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The pool that all customers share: a bucket of tokens whose rate drifts and now and then browns out.
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::number::{NotNegative, Positive, Share};
+use crate::scenario::Misplaced;
 
 /// The `[shared_pool]` table. Refusals out of it carry no details.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,19 +30,35 @@ pub struct BrownOut {
     /// From the end of one cycle to the end of the next.
     pub every_seconds: Positive,
     /// The dip is the last part of each cycle.
-    pub for_seconds: NotNegative,
+    pub for_seconds: Spanned<NotNegative>,
     /// Share of the capacity that is left.
     pub to: Share,
 }
 
 impl PoolRule {
+    /// Looks for keys that do not go together.
+    ///
+    /// # Errors
+    /// The first such key, with its place.
+    pub fn check(&self) -> Result<(), Misplaced> {
+        match &self.brown_out {
+            Some(dip) if dip.for_seconds.get_ref().0 > dip.every_seconds.0 => Misplaced::at(
+                &dip.for_seconds,
+                "this brown-out lasts longer than its cycle: shorten `for_seconds`",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Tokens a second at `now`, in seconds since the simulator's start.
     pub fn rate(&self, now: f64) -> f64 {
         let period = self.period_seconds.map_or(600.0, |seconds| seconds.0);
         let swing = self.swing.map_or(0.0, |share| share.0);
         let drift = 1.0 + swing * (std::f64::consts::TAU * now / period).sin();
         let dip = match &self.brown_out {
-            Some(dip) if now % dip.every_seconds.0 >= dip.every_seconds.0 - dip.for_seconds.0 => dip.to.0,
+            Some(dip) if now % dip.every_seconds.0 >= dip.every_seconds.0 - dip.for_seconds.get_ref().0 => {
+                dip.to.0
+            }
             _ => 1.0,
         };
         self.tokens_per_minute.0 / 60.0 * drift * dip
@@ -83,6 +101,8 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use toml::Spanned;
+
     use super::{BrownOut, Pool, PoolRule};
     use crate::number::{NotNegative, Positive, Share};
 
@@ -94,7 +114,7 @@ mod tests {
             burst_seconds: Some(Positive(2.0)),
             brown_out: Some(BrownOut {
                 every_seconds: Positive(1_000.0),
-                for_seconds: NotNegative(100.0),
+                for_seconds: Spanned::new(0..0, NotNegative(100.0)),
                 to: Share(0.25),
             }),
         }

@@ -1,8 +1,10 @@
 //! Quotas of one's own: so many requests or tokens a minute or a day, in fixed windows or out of a bucket.
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::number::Positive;
+use crate::scenario::Misplaced;
 
 /// One `[[quota]]` table.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,9 +21,9 @@ pub struct QuotaRule {
     pub kind: Kind,
     /// Length of a window: the whole minute or day by default. A shorter one holds its part of the limit, so that
     /// the rate stays what `limit` says while a refusal asks for a shorter wait.
-    pub window_seconds: Option<Positive>,
+    pub window_seconds: Option<Spanned<Positive>>,
     /// Size of the bucket, in requests or tokens: a tenth of `limit` by default.
-    pub burst: Option<Positive>,
+    pub burst: Option<Spanned<Positive>>,
     /// Whether a refusal carries RetryInfo; it does by default.
     #[serde(default = "yes")]
     pub retry_info: bool,
@@ -61,6 +63,27 @@ pub enum Kind {
     Bucket,
 }
 
+impl QuotaRule {
+    /// Looks for keys that do not go together.
+    ///
+    /// # Errors
+    /// The first such key, with its place.
+    pub fn check(&self) -> Result<(), Misplaced> {
+        match (self.kind, &self.window_seconds, &self.burst) {
+            (Kind::Bucket, Some(window), _) => {
+                Misplaced::at(window, "a bucket has no windows: remove `window_seconds`, or the kind")
+            }
+            (Kind::FixedWindow, _, Some(burst)) => {
+                Misplaced::at(burst, "only a bucket has a burst: add `kind = \"bucket\"`, or remove it")
+            }
+            (Kind::FixedWindow, Some(window), _) if window.get_ref().0 > self.per.seconds() => {
+                Misplaced::at(window, "this window is longer than the minute or day of `per`: shorten it")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -91,11 +114,11 @@ pub struct Meter {
 impl Meter {
     /// A fresh meter for `rule`.
     pub fn new(rule: &QuotaRule) -> Self {
-        let window = rule.window_seconds.map_or(rule.per.seconds(), |seconds| seconds.0);
+        let window = rule.window_seconds.as_ref().map_or(rule.per.seconds(), |seconds| seconds.get_ref().0);
         let rate = rule.limit.0 / rule.per.seconds();
         let size = match rule.kind {
             Kind::FixedWindow => rate * window,
-            Kind::Bucket => rule.burst.map_or(rule.limit.0 / 10.0, |burst| burst.0),
+            Kind::Bucket => rule.burst.as_ref().map_or(rule.limit.0 / 10.0, |burst| burst.get_ref().0),
         };
         Self { kind: rule.kind, metric: rule.metric, window, size: size.max(1.0), rate, used: 0.0, seen: 0.0 }
     }
@@ -141,6 +164,8 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
+    use toml::Spanned;
+
     use super::{Kind, Meter, Metric, Per, QuotaRule};
     use crate::number::Positive;
 
@@ -150,8 +175,8 @@ mod tests {
             per: Per::Minute,
             limit: Positive(limit),
             kind,
-            window_seconds: window.map(Positive),
-            burst: burst.map(Positive),
+            window_seconds: window.map(|window| Spanned::new(0..0, Positive(window))),
+            burst: burst.map(|burst| Spanned::new(0..0, Positive(burst))),
             retry_info: true,
             quota_failure: true,
         })

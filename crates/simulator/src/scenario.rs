@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::answers::Arm;
 use crate::fault::FaultRule;
@@ -122,10 +123,48 @@ impl Scenario {
     /// # Errors
     /// The text is no scenario; the error names the line.
     pub fn parse(path: &str, text: &str) -> Result<Self, ScenarioError> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
+        let malformed = |start: usize, message: String| {
             let line = text.as_bytes().iter().take(start).filter(|byte| **byte == b'\n').count() + 1;
-            ScenarioError::Malformed { path: path.into(), line, message: error.message().replace('\n', " ") }
-        })
+            ScenarioError::Malformed { path: path.into(), line, message }
+        };
+        let mut scenario: Self = toml::from_str(text).map_err(|error| {
+            let message = in_words(error.message());
+            malformed(error.span().map_or(0, |span| span.start), message)
+        })?;
+        scenario.check().map_err(|misplaced| malformed(misplaced.start, misplaced.says))?;
+        Ok(scenario)
     }
+
+    /// Looks for keys that are right by themselves and not beside each other.
+    fn check(&mut self) -> Result<(), Misplaced> {
+        self.quota.iter().try_for_each(QuotaRule::check)?;
+        self.shared_pool.iter().try_for_each(PoolRule::check)?;
+        self.fault.iter().try_for_each(FaultRule::check)?;
+        self.script.iter_mut().try_for_each(Script::read)
+    }
+}
+
+/// A value that does not go with another one.
+pub(crate) struct Misplaced {
+    start: usize,
+    says: String,
+}
+
+impl Misplaced {
+    /// An error about this value.
+    pub(crate) fn at<T>(value: &Spanned<T>, says: impl Into<String>) -> Result<(), Self> {
+        Err(Self { start: value.span().start, says: says.into() })
+    }
+}
+
+/// A message of the reader, in one line and in the words of who writes a scenario rather than Rust's.
+fn in_words(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    let types = [
+        ("expected f64", "expected a number"),
+        ("expected i64", "expected a whole number"),
+        ("expected u64", "expected a whole number from 0"),
+        ("wanted string or table", "invalid type: expected a word in quotation marks"),
+    ];
+    types.iter().fold(message, |message, (rust, words)| message.replace(rust, words))
 }

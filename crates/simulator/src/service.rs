@@ -214,9 +214,9 @@ impl Service {
             let mut faults = self.scenario.fault.iter().enumerate();
             faults
                 .find(|(place, rule)| rule.strikes(dice, *place, count, arrival))
-                .map(|(_, rule)| &rule.fault)
+                .map(|(_, rule)| rule.fault())
         };
-        scripted.or_else(struck).cloned()
+        scripted.cloned().or_else(struck)
     }
 
     fn refuse(&self, fault: &Fault, route: &Route<'_>, method: Method, delay: Duration) -> Reply {
