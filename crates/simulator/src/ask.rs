@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::google_error::GoogleError;
 use crate::route::{Backend, Route};
+use crate::safety;
 use crate::thoughts::Effort;
 use crate::usage;
 
@@ -86,6 +87,7 @@ impl Ask {
             ));
         };
         known(top, &TOP, "", route)?;
+        safety::check(get(top, "safetySettings"), route)?;
         let system = match get(top, "systemInstruction") {
             Some(instruction) => texts(instruction.get("parts")),
             None => String::new(),

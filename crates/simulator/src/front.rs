@@ -18,12 +18,15 @@ use crate::wire::{Reply, Wire};
 /// Bytes that a client may send ahead while it waits for a reply.
 const AHEAD: usize = 1024 * 1024;
 
+/// How long a failed accept waits for descriptors to come back.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(10);
+
 /// Serves connections until the task is dropped. `stills` is wiremock's address.
 pub async fn serve(listener: TcpListener, service: Arc<Service>, stills: SocketAddr) {
     loop {
-        // An accept fails when a client has gone already or descriptors run out; both pass.
+        // An accept fails when a client has gone already or descriptors run out; both pass, the second not at once.
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
             continue;
         };
         let service = Arc::clone(&service);

@@ -124,7 +124,7 @@ async fn read_chunks(
         let size = String::from_utf8_lossy(&buffer[at..line]);
         let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
             .ok()
-            .filter(|size| body.len() + size <= BODY)
+            .filter(|size| *size <= BODY.saturating_sub(body.len()))
             .ok_or_else(|| invalid("a chunk has no size"))?;
         let start = line + 2;
         fill(stream, buffer, start + size + 2).await?;

@@ -26,6 +26,7 @@ mod google_error;
 mod refusal;
 mod reply;
 mod route;
+mod safety;
 mod service;
 mod state;
 mod stream;

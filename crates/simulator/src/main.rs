@@ -10,13 +10,21 @@ use simulator::{PRESETS, Scenario, Simulator};
 
 use flags::Flags;
 
-/// The scenario or the port is wrong.
+/// A flag, the scenario or the port is wrong.
 const WRONG_INPUT: u8 = 1;
 /// Something else went wrong.
 const UNEXPECTED: u8 = 2;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => {
+            // Help is what was asked for; anything else that was typed is wrong input.
+            let code = if error.use_stderr() { WRONG_INPUT } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
     let outcome = if flags.list { list() } else { serve(&flags) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -71,6 +71,14 @@ fn a_scenario_that_is_none_is_wrong_input() {
 }
 
 #[test]
+fn a_mistyped_flag_is_wrong_input() {
+    let output = run(&["--prot", "1"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("unexpected argument '--prot'"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_base_url_is_the_first_line_and_it_serves() {
     let mut child = sim(&["--scenario", "calm"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

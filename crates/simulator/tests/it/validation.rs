@@ -96,6 +96,31 @@ fn unknown_fields_are_named() {
 }
 
 #[test]
+fn safety_settings_name_what_exists() {
+    let with = |category: &str, threshold: &str| {
+        let mut request = body("hi", 100);
+        request["safetySettings"] = json!([
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"},
+            {"category": category, "threshold": threshold},
+        ]);
+        request
+    };
+
+    check(
+        &vertex("generateContent"),
+        &with("HARM_CATEGORY_RUDENESS", "OFF"),
+        400,
+        "Invalid value at 'safety_settings[1].category' (type.googleapis.com/google.cloud.aiplatform.v1.HarmCategory)",
+    );
+    check(
+        &developer("generateContent"),
+        &with("HARM_CATEGORY_HARASSMENT", "BLOCK_ALL"),
+        400,
+        "Invalid value at 'safety_settings[1].threshold'",
+    );
+}
+
+#[test]
 fn numbers_keep_to_their_range() {
     let target = vertex("generateContent");
 
