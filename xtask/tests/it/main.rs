@@ -6,6 +6,7 @@ mod boundaries;
 mod fixtures;
 mod help;
 mod words;
+mod workflows;
 
 use std::path::{Path, PathBuf};
 
