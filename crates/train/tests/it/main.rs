@@ -8,6 +8,7 @@ mod limits;
 mod preparation;
 mod real_templates;
 mod templates;
+mod tensorboard;
 
 #[cfg(feature = "libtorch")]
 mod step;
