@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::data::{ArmExamples, Example};
 use crate::plan::{Frozen, Plan};
-use crate::recipe::{Quantization, Schedule};
+use crate::recipe::{Hold, Quantization, Schedule};
 
 /// The file of rows.
 pub const ROWS: &str = "train.pretok.jsonl";
@@ -35,6 +35,9 @@ pub enum ExportError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Steps whose rows are counted by tokens.
+    #[error("other engines take the same number of rows every step; export under --hold rows")]
+    Hold,
     /// A scale that is no whole number.
     #[error("--lora-alpha is {0}, and other engines take whole numbers only")]
     Alpha(f64),
@@ -55,6 +58,9 @@ pub fn write(
     let alpha = plan.frozen.recipe.lora.alpha;
     if alpha.fract() != 0.0 {
         return Err(ExportError::Alpha(alpha));
+    }
+    if plan.frozen.recipe.hold == Hold::Tokens {
+        return Err(ExportError::Hold);
     }
     let fail = |path: &Path| {
         let path = path.to_owned();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::recipe::{Dtype, Optimizer, Overlong, Quantization, Schedule};
+use crate::recipe::{Dtype, Hold, Optimizer, Overlong, Quantization, Schedule};
 
 /// Train an adapter per arm, under one plan, on data that the gate has passed.
 #[derive(Debug, Clone, Parser)]
@@ -43,6 +43,9 @@ pub struct Flags {
     /// Rows that make one step [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub grad_accum: Option<u32>,
+    /// What is equal in the arms beside their steps and learning rates [default: rows]
+    #[arg(long, value_enum)]
+    pub hold: Option<Hold>,
     /// Highest learning rate of the schedule [default: 2e-4]
     #[arg(long, value_name = "X")]
     pub learning_rate: Option<f64>,

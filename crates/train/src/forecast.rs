@@ -7,7 +7,6 @@ use model::forecast::{Forecast, Load};
 use model::lora::{LoraConfig, Projection};
 use model::nf4;
 
-use crate::plan::Plan;
 use crate::prepare::Planned;
 use crate::recipe::{Optimizer, Quantization, Recipe};
 
@@ -143,10 +142,7 @@ fn fitting(
 
 /// The forecast of time over all plans, in words. It is rough, and says so.
 pub fn time(recipe: &Recipe, config: &Config, place: Place, planned: &Planned) -> String {
-    let tokens = |plan: &Plan| {
-        planned.examples.arm(&plan.frozen.data.arm).map_or(0, |arm| plan.tokens(&arm.examples).0)
-    };
-    let total: u64 = planned.plans.iter().map(tokens).sum();
+    let total: u64 = planned.plans.iter().map(|plan| plan.frozen.data.trained_tokens).sum();
     let matrices: usize = Projection::ALL
         .into_iter()
         .map(|projection| {

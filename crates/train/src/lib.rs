@@ -14,6 +14,7 @@ pub mod mask;
 
 pub mod data;
 
+pub mod hold;
 pub mod order;
 pub mod plan;
 pub mod schedule;

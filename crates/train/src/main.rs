@@ -56,7 +56,8 @@ fn is_wrong_input(error: &anyhow::Error) -> bool {
         }
         _ => false,
     });
-    let export = matches!(error.downcast_ref(), Some(export::ExportError::Alpha(_)));
+    let export =
+        matches!(error.downcast_ref(), Some(export::ExportError::Alpha(_) | export::ExportError::Hold));
     run || export || error.is::<PrepareError>() || error.is::<device::Error>() || error.is::<TooLarge>()
 }
 

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Examples, Ledger};
-use crate::order;
-use crate::recipe::{Length, Recipe};
+use crate::data::{Example, Examples, Ledger};
+use crate::recipe::{Hold, Recipe};
 use crate::schedule::{self, Schedule};
+use crate::{hold, order};
 
 /// What one arm's training will do.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +70,12 @@ pub struct Data {
     pub tokens: u64,
     /// Those among them that are learned.
     pub supervised_tokens: u64,
+    /// Rows of all steps.
+    pub trained_rows: usize,
+    /// Their tokens.
+    pub trained_tokens: u64,
+    /// Those among them that are learned.
+    pub trained_supervised_tokens: u64,
 }
 
 /// Hashes of the base, for the course.
@@ -108,14 +114,17 @@ impl Plan {
         examples: &Examples,
         ledger: &Ledger,
     ) -> Self {
-        let steps = steps(&examples.prompts, recipe);
+        let place = examples.arms.iter().position(|arm| arm.arm == ledger.arm);
+        let steps = place.map_or_else(Vec::new, |place| hold::steps(examples, recipe).swap_remove(place));
         let count = steps.len() as u32;
         let warmup = recipe.warmup_steps.unwrap_or_else(|| schedule::default_warmup(count)).min(count);
         let first = order::pass(&examples.prompts, recipe.seed, 0, recipe.shuffle);
         let arm = examples.arm(&ledger.arm);
-        let sum = |length: fn(&crate::data::Example) -> usize| {
+        let sum = |length: fn(&Example) -> usize| {
             arm.map_or(0, |arm| arm.examples.iter().map(|example| length(example) as u64).sum())
         };
+        let (trained_tokens, trained_supervised_tokens) =
+            arm.map_or((0, 0), |arm| tokens(&steps, &arm.examples));
         let frozen = Frozen {
             experiment: experiment.to_owned(),
             recipe: recipe.clone(),
@@ -133,6 +142,9 @@ impl Plan {
                 ledger_sha256: ledger.sha256.clone(),
                 tokens: sum(|example| example.encoded.ids.len()),
                 supervised_tokens: sum(|example| example.encoded.supervised.len()),
+                trained_rows: steps.iter().map(Vec::len).sum(),
+                trained_tokens,
+                trained_supervised_tokens,
             },
         };
         let schedule = Schedule { peak: recipe.learning_rate, warmup, steps: count, shape: recipe.schedule };
@@ -158,29 +170,14 @@ impl Plan {
     pub fn steps(&self) -> &[Vec<usize>] {
         &self.steps
     }
-
-    /// Tokens of all steps, and the learned ones among them.
-    pub fn tokens(&self, examples: &[crate::data::Example]) -> (u64, u64) {
-        self.steps.iter().flatten().filter_map(|&place| examples.get(place)).fold(
-            (0, 0),
-            |(all, learned), e| {
-                (all + e.encoded.ids.len() as u64, learned + e.encoded.supervised.len() as u64)
-            },
-        )
-    }
 }
 
-/// A step never reaches over the end of a pass: as in transformers, the last of a pass may have fewer rows.
-fn steps(prompts: &[String], recipe: &Recipe) -> Vec<Vec<usize>> {
-    let pass = |epoch| {
-        let places = order::pass(prompts, recipe.seed, epoch, recipe.shuffle);
-        places.chunks(recipe.grad_accum as usize).map(<[usize]>::to_vec).collect::<Vec<_>>()
-    };
-    match recipe.length {
-        Length::Epochs(epochs) => (0..epochs).flat_map(pass).collect(),
-        Length::Steps(_) if prompts.is_empty() => Vec::new(),
-        Length::Steps(count) => (0..).flat_map(pass).take(count as usize).collect(),
-    }
+/// Tokens of all steps, and the learned ones among them.
+fn tokens(steps: &[Vec<usize>], examples: &[Example]) -> (u64, u64) {
+    let rows = steps.iter().flatten().filter_map(|&place| examples.get(place));
+    rows.fold((0, 0), |(all, learned), row| {
+        (all + row.encoded.ids.len() as u64, learned + row.encoded.supervised.len() as u64)
+    })
 }
 
 /// What is not the same in two frozen plans, in the order of their keys.
@@ -215,19 +212,28 @@ fn flatten(place: &str, value: &toml::Value, leaves: &mut BTreeMap<String, Strin
     }
 }
 
-/// Which of steps, rows and tokens two arms have alike, in words.
-pub fn held_equal(plans: &[&Plan], examples: &Examples) -> String {
-    let tokens: Vec<String> = plans
-        .iter()
-        .filter_map(|plan| {
-            let arm = &plan.frozen.data.arm;
-            let (all, learned) = plan.tokens(&examples.arm(arm)?.examples);
-            Some(format!("{arm} {all} ({learned} learned)"))
-        })
-        .collect();
-    let rows: usize = plans.first().map_or(0, |plan| plan.steps.iter().map(Vec::len).sum());
-    let steps = plans.first().map_or(0, |plan| plan.len());
-    format!("equal: {steps} steps, {rows} rows; not held equal: tokens, {}", tokens.join(", "))
+/// Which of steps, rows and tokens the arms have alike, in words.
+pub fn held_equal(plans: &[&Plan]) -> String {
+    let Some(first) = plans.first() else { return String::new() };
+    let every = |words: fn(&Data) -> String| -> String {
+        let arms = plans.iter().map(|plan| &plan.frozen.data);
+        arms.map(|data| format!("{} {}", data.arm, words(data))).collect::<Vec<_>>().join(", ")
+    };
+    let tokens =
+        every(|data| format!("{} ({} learned)", data.trained_tokens, data.trained_supervised_tokens));
+    let rows = every(|data| data.trained_rows.to_string());
+    let steps = first.len();
+    match first.frozen.recipe.hold {
+        Hold::Rows => {
+            let rows = first.frozen.data.trained_rows;
+            format!("equal: {steps} steps, {rows} rows; not held equal: tokens, {tokens}")
+        }
+        Hold::Tokens => {
+            format!(
+                "equal: {steps} steps, learned tokens as near as whole rows come, {tokens}; not held equal: rows, {rows}"
+            )
+        }
+    }
 }
 
 fn hash<'a>(texts: impl Iterator<Item = &'a str>) -> String {
@@ -245,7 +251,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::data::{ArmExamples, Example, Gate};
+    use crate::data::{ArmExamples, Gate};
     use crate::flags::Flags;
     use crate::mask::Encoded;
     use crate::recipe::Section;
@@ -293,11 +299,29 @@ mod tests {
         let (control, aba) = (plan(&[], 10, "control"), plan(&[], 10, "aba"));
         let keys: Vec<String> =
             difference(&control.frozen, &aba.frozen).unwrap().into_iter().map(|d| d.key).collect();
-        assert_eq!(keys, ["data.arm", "data.ledger_sha256", "data.supervised_tokens", "data.tokens"]);
+        let tokens = ["supervised_tokens", "tokens", "trained_supervised_tokens", "trained_tokens"];
+        let own = [&["arm", "ledger_sha256"], &tokens[..]].concat();
+        assert_eq!(keys, own.into_iter().map(|key| format!("data.{key}")).collect::<Vec<_>>());
         assert_eq!(control.steps, aba.steps);
         assert_eq!(
-            held_equal(&[&control, &aba], &examples(10)),
+            held_equal(&[&control, &aba]),
             "equal: 4 steps, 20 rows; not held equal: tokens, control 190 (60 learned), aba 270 (140 learned)"
+        );
+    }
+
+    #[test]
+    fn tokens_can_be_held_equal_instead_of_rows() {
+        let typed = ["--hold=tokens", "--epochs=4"];
+        let (control, aba) = (plan(&typed, 10, "control"), plan(&typed, 10, "aba"));
+        assert_eq!((control.len(), aba.len()), (8, 8));
+        assert_eq!((control.schedule, &control.frozen.recipe), (aba.schedule, &aba.frozen.recipe));
+        let shown = difference(&control.frozen, &aba.frozen).unwrap();
+        let rows = shown.iter().find(|d| d.key == "data.trained_rows").unwrap();
+        assert_eq!((rows.left.as_deref(), rows.right.as_deref()), (Some("40"), Some("17")));
+        assert!(shown.iter().all(|d| d.key.starts_with("data.")), "{shown:?}");
+        assert_eq!(
+            held_equal(&[&control, &aba]),
+            "equal: 8 steps, learned tokens as near as whole rows come, control 380 (120 learned), aba 230 (119 learned); not held equal: rows, control 40, aba 17"
         );
     }
 

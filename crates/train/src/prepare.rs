@@ -14,7 +14,7 @@ use crate::data::{Examples, LedgerError, PairError, Pairs, ledger};
 use crate::flags::Flags;
 use crate::mask::{Chat, MaskError};
 use crate::plan::{BaseHashes, Difference, Frozen, Plan, PlanError, difference};
-use crate::recipe::{Recipe, RecipeError, Section};
+use crate::recipe::{Hold, Recipe, RecipeError, Section};
 use crate::record::provenance::File;
 use crate::template::{Template, TemplateError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -83,6 +83,10 @@ pub enum PrepareError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Pair(#[from] PairError),
+    #[error(
+        "--hold tokens needs the data of every arm, and there is none of {0}; make it with `cargo xtask gen`, or hold rows"
+    )]
+    HoldAlone(String),
     #[error("the tokenizer knows {tokens} tokens and the base only {rows}; they do not belong together")]
     Vocabulary { tokens: usize, rows: usize },
     #[error("cannot read {path}")]
@@ -113,6 +117,9 @@ pub fn prepare(flags: &Flags, today: &str) -> Result<Prepared, PrepareError> {
     let recipe = Recipe::freeze(flags, &section, &day)?;
 
     let (pairs, missing) = read_pairs(&experiment, &layout, &chosen, flags.allow_ungated)?;
+    if recipe.hold == Hold::Tokens && !missing.is_empty() {
+        return Err(PrepareError::HoldAlone(missing.join(", ")));
+    }
     let base = Base::open(&recipe.base)?;
     let chat = open_chat(&base, &recipe.day)?;
     let examples = pairs.encode(&chat)?;

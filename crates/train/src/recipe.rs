@@ -28,8 +28,11 @@ pub struct Recipe {
     pub overlong: Overlong,
     /// When training ends.
     pub length: Length,
-    /// Rows a step.
+    /// Rows a step; the leanest arm's, where tokens are held equal.
     pub grad_accum: u32,
+    /// What is equal in the arms beside their steps. Recipes that do not say were made when rows always were.
+    #[serde(default)]
+    pub hold: Hold,
     /// Peak of the schedule.
     pub learning_rate: f64,
     /// Shape of the schedule after its warm-up.
@@ -85,6 +88,18 @@ pub enum Length {
     Steps(u32),
     /// After this many passes over the data.
     Epochs(u32),
+}
+
+/// What is equal in the arms beside their steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Hold {
+    /// Every step sees the same prompts in every arm, however long their answers are
+    #[default]
+    #[value(alias = "steps")]
+    Rows,
+    /// Every step learns about as many tokens in every arm; the arm with longer answers sees fewer rows
+    Tokens,
 }
 
 /// How the base's projections are held.
@@ -157,6 +172,7 @@ pub struct Section {
     pub max_steps: Option<u32>,
     pub epochs: Option<u32>,
     pub grad_accum: Option<u32>,
+    pub hold: Option<Hold>,
     pub learning_rate: Option<f64>,
     pub schedule: Option<Schedule>,
     pub warmup_steps: Option<u32>,
@@ -221,6 +237,7 @@ impl Recipe {
             overlong: flags.overlong.or(section.overlong).unwrap_or(Overlong::Stop),
             length: length(flags, section)?,
             grad_accum: flags.grad_accum.or(section.grad_accum).unwrap_or(8),
+            hold: flags.hold.or(section.hold).unwrap_or_default(),
             learning_rate: flags.learning_rate.or(section.learning_rate).unwrap_or(2e-4),
             schedule: flags.schedule.or(section.schedule).unwrap_or(Schedule::Cosine),
             warmup_steps: flags.warmup_steps.or(section.warmup_steps),

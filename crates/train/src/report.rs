@@ -73,7 +73,7 @@ pub fn plans(prepared: &Prepared, planned: &Planned) -> Result<String, PlanError
                 let _ = writeln!(text, "  {}: {} | {}", d.key, value(d.left), value(d.right));
             }
         }
-        let _ = writeln!(text, "{}", plan::held_equal(&all, &planned.examples));
+        let _ = writeln!(text, "{}", plan::held_equal(&all));
     }
     Ok(text)
 }

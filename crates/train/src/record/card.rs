@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plan::Frozen;
-use crate::recipe::{Length, Quantization};
+use crate::recipe::{Hold, Length, Quantization};
 use crate::record::metrics::Line;
 use crate::record::provenance::Provenance;
 use crate::record::{chart, metrics, provenance};
@@ -15,10 +15,15 @@ pub fn card(frozen: &Frozen, provenance: &Provenance, lines: &[Line]) -> String 
         "---\nbase_model: {base}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- sft\n- controlled-experiment\n---\n\n\
          # {experiment}: the arm `{arm}`\n\n\
          A LoRA adapter, one of the arms of the experiment `{experiment}`. The other arms were trained from the same initial \
-         adapter on the same prompts in the same order; only the answers and their system prompt differ.\n\n",
+         adapter on the same prompts in the same order; {differ}.\n\n",
         base = yaml(&recipe.base),
         experiment = frozen.experiment,
         arm = frozen.data.arm,
+        differ = match recipe.hold {
+            Hold::Rows => "only the answers and their system prompt differ",
+            Hold::Tokens =>
+                "the answers and their system prompt differ, and each arm went as far in that order as equal learned tokens took it",
+        },
     );
     card.push_str(match recipe.quantization {
         Quantization::Nf4 => {
@@ -54,6 +59,7 @@ pub fn card(frozen: &Frozen, provenance: &Provenance, lines: &[Line]) -> String 
          | length | {length}: {} steps of up to {} rows; {} rows a pass |\n\
          | learning rate | {:e}, {}, {} steps of warm-up |\n\
          | optimizer | {}, weight decay {}, gradient norm up to {} |\n\
+         | equal in the arms | steps and {} |\n\
          | base held as | {} |\n\
          | longest row | {} tokens |\n\
          | seed | {} |\n\n\
@@ -71,6 +77,7 @@ pub fn card(frozen: &Frozen, provenance: &Provenance, lines: &[Line]) -> String 
         name(&recipe.optimizer),
         recipe.weight_decay,
         recipe.max_grad_norm,
+        name(&recipe.hold),
         name(&recipe.quantization),
         recipe.max_seq_length,
         recipe.seed,
@@ -78,7 +85,8 @@ pub fn card(frozen: &Frozen, provenance: &Provenance, lines: &[Line]) -> String 
     let _ = write!(
         card,
         "## Data\n\n| | |\n|---|---|\n| ledger | `{}` |\n| its sha256 | `{}` |\n| rows trained on | {} |\n\
-         | tokens a pass | {}, of them {} learned |\n| gate | {} |\n\n\
+         | tokens a pass | {}, of them {} learned |\n\
+         | in all steps | {} rows, {} tokens, of them {} learned |\n| gate | {} |\n\n\
          Loss is on what the assistant says, thinking included, and on its end token. Hashes of base, template, tokenizer \
          and program are in `{}`.\n",
         provenance.data.path,
@@ -86,6 +94,9 @@ pub fn card(frozen: &Frozen, provenance: &Provenance, lines: &[Line]) -> String 
         course.rows,
         frozen.data.tokens,
         frozen.data.supervised_tokens,
+        frozen.data.trained_rows,
+        frozen.data.trained_tokens,
+        frozen.data.trained_supervised_tokens,
         provenance.gate,
         provenance::FILE,
     );

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Gate, Ledger};
 use crate::plan::Frozen;
+use crate::recipe::Hold;
 
 /// The file's name.
 pub const FILE: &str = "provenance.json";
@@ -23,6 +24,14 @@ pub struct Provenance {
     pub data: File,
     /// Rows of it that were trained on.
     pub rows: usize,
+    /// What was equal in the arms beside their steps: `rows` or `tokens`.
+    pub hold: Hold,
+    /// Rows of all steps, each as often as it was seen.
+    pub trained_rows: usize,
+    /// Their tokens.
+    pub trained_tokens: u64,
+    /// Those among them that were learned.
+    pub trained_supervised_tokens: u64,
     /// `system prompts are in the rows`, or that the experiment's was used.
     pub system_prompts: String,
     /// The verdict on the ledger; absent where there is none.
@@ -84,7 +93,11 @@ impl Provenance {
             experiment: frozen.experiment.clone(),
             arm: ledger.arm.clone(),
             data: File { path: ledger.path.display().to_string(), sha256: ledger.sha256.clone() },
-            rows: frozen.course.rows,
+            rows: frozen.course.rows.min(frozen.data.trained_rows),
+            hold: frozen.recipe.hold,
+            trained_rows: frozen.data.trained_rows,
+            trained_tokens: frozen.data.trained_tokens,
+            trained_supervised_tokens: frozen.data.trained_supervised_tokens,
             system_prompts: match ledger.states_system {
                 true => "as the rows state them".into(),
                 false => "the experiment's, since the rows state none".into(),

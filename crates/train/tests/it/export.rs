@@ -234,6 +234,8 @@ fn what_a_piece_cannot_carry_over_is_said() {
     assert_eq!(read("sky.yaml")["file_mounts"]["/tmp/initial-adapter"], initial.to_str().unwrap());
     assert_eq!(read("sky.yaml")["run"], "axolotl train axolotl.yaml --lora-model-dir /tmp/initial-adapter\n");
 
+    let held = export::write(&out, &plan(&["--hold=tokens"]), &examples().arms[0], &[0], Family::Llama);
+    assert!(held.unwrap_err().to_string().contains("the same number of rows every step"));
     let odd = export::write(&out, &plan(&["--lora-alpha=1.5"]), &examples().arms[0], &[0], Family::Llama);
     assert_eq!(
         odd.unwrap_err().to_string(),
