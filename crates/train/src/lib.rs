@@ -32,6 +32,8 @@ pub mod forecast;
 
 pub mod report;
 
+pub mod pace;
+
 pub mod export;
 
 #[cfg(feature = "libtorch")]

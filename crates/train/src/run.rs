@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::adapter::Adapter;
+use model::device;
 use model::lora::LoraConfig;
 use model::transformer::{LoadOptions, Model};
 use progress::{Bar, Progress};
 
 use crate::data::ArmExamples;
 use crate::forecast;
+use crate::pace::{Held, Pace};
 use crate::plan::Plan;
 use crate::prepare::{Planned, PrepareError, Prepared, RECIPE};
 use crate::record::metrics::{Line, Metrics, MetricsError};
@@ -223,9 +225,17 @@ fn train(
         resume: options.resume,
     };
     let bar = progress.bar(&arm.arm, u64::from(plan.len()));
+    let mut pace = Pace::default();
     let mut record = Record { folder: folder.clone(), files: None, failed: None };
     let end = trainer::run(model, &job, stop, &mut |event| {
         tell(&event, &bar, progress);
+        if let Event::Step(line) = &event
+            && let Some(slow) = pace.step(line.tokens_per_second)
+        {
+            let memory = device::memory(options.device);
+            let (free, total) = memory.map(|memory| (memory.free, memory.total)).unzip();
+            progress.say(&slow.warning(line.step, Held { peak: line.peak_memory_bytes, free, total }));
+        }
         record.take(&event);
         // Training without a record of it is not wanted: the step in hand is kept, and the run stops.
         if record.failed.is_some() {
