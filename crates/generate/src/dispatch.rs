@@ -22,14 +22,17 @@ use crate::convert::{self, Judged, Next};
 use crate::delayed::Delayed;
 use crate::errand::{self, Done, Reply};
 use crate::job::{Common, Job};
+use crate::patience::{self, PATIENCE, Patience};
 use crate::salvage::MODEL_VERSION;
 use crate::screen::Screen;
-use crate::stop::{self, PATIENCE, Stop};
+use crate::stop::{self, Stop};
 use crate::tally;
 use crate::versions::{Version, Versions};
 
 /// Lines handed to the books and not yet on the disk, at most: a disk that hangs holds up the asking.
 const UNSYNCED: usize = 4_096;
+/// No wait for the next turn is longer; to look once more does no harm, and no sum of times overflows.
+const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 /// How often the bars move.
 const TICK: Duration = Duration::from_millis(200);
 /// Replies whose tokens do not add up are all counted, and so many are described.
@@ -87,7 +90,7 @@ struct Loop<P> {
     tasks: JoinSet<Done>,
     unsynced: usize,
     wake: Option<Instant>,
-    succeeded_at: Instant,
+    patience: Patience,
     open_said: Option<Duration>,
     stop: Option<Stop>,
     aborted: bool,
@@ -97,10 +100,9 @@ struct Loop<P> {
 impl Dispatch {
     /// Asks for every answer that is missing among `prompts`, until all are there, or something stops it.
     pub async fn run(self, prompts: impl Iterator<Item = Result<Prompt, PromptError>>) -> Ended {
-        let now = Instant::now();
         let running = Loop {
             with: self,
-            start: now,
+            start: Instant::now(),
             prompts,
             exhausted: false,
             ready: VecDeque::new(),
@@ -108,7 +110,7 @@ impl Dispatch {
             tasks: JoinSet::new(),
             unsynced: 0,
             wake: None,
-            succeeded_at: now,
+            patience: Patience::default(),
             open_said: None,
             stop: None,
             aborted: false,
@@ -166,7 +168,10 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                     self.send(job, ticket);
                     continue;
                 }
-                Admission::Wait(until) => Some(until),
+                Admission::Wait(until) => {
+                    self.check_hold(since);
+                    Some(until)
+                }
                 Admission::Full => None,
                 Admission::Open { until, reason } => {
                     self.broken(since, until, reason);
@@ -179,7 +184,7 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                 }
             };
             self.ready.push_front(job);
-            self.wake = until.map(|until| self.start + until);
+            self.wake = until.map(|until| self.start + until.min(since + LOOK_AGAIN));
             break;
         }
         self.wake = [self.wake, self.delayed.next_due()].into_iter().flatten().min();
@@ -233,12 +238,12 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
     /// Takes a request that came back.
     fn take(&mut self, done: Done) {
         let Done { mut job, ticket, reply } = done;
-        let now = Instant::now();
-        let since = now - self.start;
+        let since = self.start.elapsed();
         let arm = job.arm;
         self.with.tally[arm].in_flight -= 1;
         match reply {
             Reply::Throttled(throttle) => {
+                self.patience.failed(since);
                 self.with.tally[arm].throttled += 1;
                 self.with.pacer.report(since, ticket, errand::throttled(&throttle));
                 if throttle.scope == Scope::PerDay {
@@ -248,8 +253,9 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                 self.ready.push_front(job);
             }
             Reply::Judged { judged, outcome, mismatch } => {
-                if matches!(outcome, pacer::Outcome::Success { .. }) {
-                    self.succeeded_at = now;
+                match outcome {
+                    pacer::Outcome::Success { .. } => self.patience.succeeded(),
+                    _ => self.patience.failed(since),
                 }
                 self.with.pacer.report(since, ticket, outcome);
                 if let Some(mismatch) = mismatch {
@@ -329,7 +335,8 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
                 self.ready.push_back(job);
             }
             Next::Retry(floor) => {
-                let wait = Backoff::default().next(job.waited, floor, fastrand::f64());
+                // A server may ask for any wait, but a run is not patient without end.
+                let wait = Backoff::default().next(job.waited, floor, fastrand::f64()).min(PATIENCE);
                 job.waited = Some(wait);
                 self.delayed.push(Instant::now() + wait, job);
             }
@@ -371,8 +378,17 @@ impl<P: Iterator<Item = Result<Prompt, PromptError>>> Loop<P> {
         }
     }
 
+    /// Ends the run when a 429 asks everyone to wait for longer than it would.
+    fn check_hold(&mut self, since: Duration) {
+        let hold = self.with.pacer.snapshot(since).hold_until;
+        if patience::is_too_long(since, hold) {
+            let wait = hold.unwrap_or_default().saturating_sub(since);
+            self.halt(Stop::LongWait { minutes: wait.as_secs().div_ceil(60) });
+        }
+    }
+
     fn broken(&mut self, since: Duration, until: Duration, reason: OpenReason) {
-        if self.succeeded_at.elapsed() >= PATIENCE {
+        if self.patience.is_over(since) {
             self.halt(Stop::NothingSucceeds { reason });
         } else if self.open_said != Some(until) {
             self.open_said = Some(until);

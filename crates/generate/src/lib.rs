@@ -15,6 +15,7 @@ pub mod delayed;
 pub mod dispatch;
 pub mod errand;
 pub mod job;
+pub mod patience;
 pub mod salvage;
 pub mod stop;
 pub mod think;

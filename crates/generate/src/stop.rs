@@ -1,11 +1,8 @@
 //! Why a run ended before every answer was there.
 
-use std::time::Duration;
-
 use pacer::OpenReason;
 
-/// Nothing succeeded for this long: the run ends, since whoever started it would want to know.
-pub const PATIENCE: Duration = Duration::from_secs(30 * 60);
+use crate::patience::PATIENCE;
 
 /// Why nothing more is asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +38,12 @@ pub enum Stop {
     NothingSucceeds {
         /// What goes wrong.
         reason: OpenReason,
+    },
+    /// The service asks for a wait of more than [`PATIENCE`].
+    #[error("the service asks to wait for {minutes} minutes; run the same command again after that")]
+    LongWait {
+        /// How long.
+        minutes: u64,
     },
     /// Rows can no longer be kept.
     #[error(transparent)]

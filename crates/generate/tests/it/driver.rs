@@ -255,6 +255,13 @@ pub fn spawn(mut command: Command) -> Running {
     Running { child, stderr, heard: String::new(), done }
 }
 
+/// What Ctrl-C does.
+#[cfg(unix)]
+pub fn interrupt(running: &Running) {
+    let status = Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
 #[cfg(unix)]
 fn end(id: u32) {
     let _ = Command::new("kill").args(["-9", &id.to_string()]).status();

@@ -8,10 +8,13 @@ mod driver;
 
 mod answers;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod clock;
 mod crash;
 mod forecast;
 mod form;
 mod help;
+#[cfg(target_os = "linux")]
 mod recorded;
 mod resume;
 mod secrets;

@@ -15,14 +15,26 @@ fn a_spent_day_stops_with_everything_kept_and_says_when_to_resume() {
     assert_eq!(lab.counters().requests as usize, 120 - first);
 }
 
+#[test]
+fn a_wait_that_nobody_would_sit_through_ends_the_run_and_says_how_long_it_is() {
+    let fault = "[[fault]]\nkind = \"quota-minute\"\npause_ms = ";
+    for (pause, minutes) in [("7200000", "120 minutes"), ("1e22", "minutes")] {
+        let lab = Lab::new(9, &format!("{fault}{pause}\nat = [5]"));
+        lab.run_fast(&["--max-in-flight", "1"])
+            .expect(1)
+            .says("the service asks to wait for")
+            .says(minutes)
+            .says("the same command again");
+        lab.check_nothing_lost();
+        assert_eq!(lab.count(), 4);
+        lab.run_fast(&[]).expect(0);
+        lab.check_whole(9);
+    }
+}
+
 #[cfg(unix)]
 mod interrupted {
-    use crate::driver::{Lab, Running};
-
-    fn interrupt(running: &Running) {
-        let status = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
+    use crate::driver::{Lab, interrupt};
 
     #[test]
     fn once_keeps_what_arrives() {
