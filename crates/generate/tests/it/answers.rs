@@ -12,6 +12,16 @@ fn every_prompt_gets_a_row_in_each_arm() {
 }
 
 #[test]
+fn the_developer_api_answers_as_well() {
+    let lab = Lab::new(3, "");
+    let mut command = lab.command(&crate::driver::FAST);
+    command.env_remove("GOOGLE_VERTEX_BASE_URL").env("GOOGLE_GEMINI_BASE_URL", lab.simulator.base_url());
+    crate::driver::run(command).expect(0).says("through the Gemini Developer API");
+    lab.check_whole(3);
+    lab.check_nothing_lost();
+}
+
+#[test]
 fn a_429_is_waited_out_and_costs_no_attempt() {
     let lab = Lab::new(
         6,

@@ -2,7 +2,11 @@
 
 use std::process::Command;
 
+use wiremock::matchers::{method, path_regex};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
 use crate::driver::{self, Lab, Ran, line, prompt};
+use crate::recorded::recorded;
 
 fn lab() -> Lab {
     Lab::new(3, "models = [\"gemini-3.1-pro-preview\"]")
@@ -40,6 +44,20 @@ fn flags_that_cannot_be_meant() {
         })
         .collect();
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn limits_that_are_absurd_but_not_wrong_break_nothing() {
+    let lab = lab();
+    // One request goes at once; the next turn would be after the end of the sun.
+    let running = driver::spawn(lab.command(&["--rpm", "1e-300", "--deadline", "1e300"]));
+    lab.wait_for(|counters| counters.ok == 1);
+    driver::interrupt(&running);
+    running.wait().expect(130);
+    assert_eq!(lab.count(), 1);
+    lab.run_fast(&[]).expect(0);
+    assert_eq!(lab.count(), 6);
 }
 
 /// Changes one file of the experiment and shows what is said about it.
@@ -83,6 +101,33 @@ fn a_model_that_the_service_does_not_have() {
     let lab = lab();
     lab.edit("gemini-3.1-pro-preview", "gemini-9-pro");
     insta::assert_snapshot!(refused(&lab, lab.run(&[])));
+}
+
+#[test]
+fn a_location_that_has_no_such_model() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(async {
+        let server = MockServer::start().await;
+        let ask = |place: &str| Mock::given(method("POST")).and(path_regex(place));
+        ask("/locations/europe-west9/").respond_with(recorded("404-model")).mount(&server).await;
+        let tokens = ResponseTemplate::new(200).set_body_string("{\"totalTokens\": 3}");
+        ask("/locations/global/.*:countTokens$").respond_with(tokens).mount(&server).await;
+        let answer = ask("/locations/global/.*:generateContent$");
+        answer.respond_with(recorded("200-answer")).mount(&server).await;
+        server
+    });
+    let lab = lab();
+    let run = |location: &str| {
+        let mut command = lab.command(&driver::FAST);
+        command.env("GOOGLE_VERTEX_BASE_URL", server.uri()).env("GOOGLE_CLOUD_LOCATION", location);
+        driver::run(command)
+    };
+    let said = refused(&lab, run("europe-west9"));
+    let asked = runtime.block_on(server.received_requests()).unwrap();
+    assert!(asked.iter().all(|request| request.url.path().ends_with(":countTokens")), "nothing is paid");
+    insta::assert_snapshot!(said.replace(&server.uri(), "http://SERVER"));
+    run("global").expect(0);
+    assert_eq!(lab.count(), 6);
 }
 
 #[test]

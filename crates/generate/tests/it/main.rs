@@ -15,6 +15,7 @@ mod forecast;
 mod form;
 mod help;
 #[cfg(target_os = "linux")]
+mod memory;
 mod recorded;
 mod resume;
 mod secrets;

@@ -7,7 +7,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::driver::{self, ARMS, FAST, Lab};
 
-fn recorded(name: &str) -> ResponseTemplate {
+/// A reply of `fixtures/vertex`; its name begins with its status.
+pub fn recorded(name: &str) -> ResponseTemplate {
     let path = format!("{}/../../fixtures/vertex/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let status: u16 = name[..3].parse().unwrap();
     ResponseTemplate::new(status).set_body_bytes(std::fs::read(path).unwrap())

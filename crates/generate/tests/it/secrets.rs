@@ -78,3 +78,31 @@ fn errors_of_access_write_no_secret() {
         check(&lab, &ran);
     }
 }
+
+#[test]
+fn a_service_account_signs_a_token_and_nothing_of_it_is_written() {
+    let lab = lab();
+    let make = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let Ok(made) = std::process::Command::new("openssl").args(make).output() else {
+        eprintln!("skipped: no openssl here to make a key of a service account with");
+        return;
+    };
+    let private_key = String::from_utf8(made.stdout).unwrap();
+    let key_line = private_key.lines().nth(3).unwrap();
+    let key = serde_json::json!({
+        "type": "service_account", "client_email": "a@b.invalid", "private_key_id": "k", "project_id": "p",
+        "private_key": private_key, "token_uri": "https://nowhere.invalid/token",
+    });
+    std::fs::write(lab.path("credentials.json"), key.to_string()).unwrap();
+    let mut command = lab.command(&[]);
+    command
+        .env("RUST_LOG", "trace")
+        .env("GOOGLE_CLOUD_PROJECT", "p")
+        .env("GOOGLE_APPLICATION_CREDENTIALS", lab.path("credentials.json"))
+        .env("GOOGLE_VERTEX_BASE_URL", "https://nowhere.invalid");
+    let ran = driver::run(command).expect(1).says("cannot reach https://nowhere.invalid");
+    check(&lab, &ran);
+    let written = [everything(lab.folder.path()), ran.stdout, ran.stderr].concat();
+    // Every token of this kind begins with the JSON `{"alg`, which is `eyJhbGci` in base64.
+    assert!(!written.contains(key_line) && !written.contains("eyJhbGci"), "{written}");
+}

@@ -346,3 +346,123 @@ async fn an_outside_identity_is_exchanged_for_a_token() {
     let attempt = bench.client(&file).generate(&request()).await;
     assert!(matches!(attempt.outcome, Outcome::Answer(_)), "{attempt:?}");
 }
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_ends() {
+    let bench = Bench::new().await;
+    let (told, mut tokens) = tokio::sync::mpsc::unbounded_channel();
+    let count = AtomicUsize::new(0);
+    // Four minutes before its end a token is renewed: the first one here after a second, by itself.
+    let give = move |_: &wiremock::Request| {
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        told.send(number).unwrap();
+        let lives = if number == 1 { 241 } else { 3600 };
+        let token =
+            json!({"access_token": format!("token-{number}"), "expires_in": lives, "token_type": "Bearer"});
+        ResponseTemplate::new(200).set_body_json(token)
+    };
+    Mock::given(path("/token")).respond_with(give).mount(&bench.server).await;
+    bench.accepts("token-1").await;
+    bench.accepts("token-2").await;
+    bench.refuses(0).await;
+    let client = bench.client(&bench.user());
+    assert!(matches!(client.generate(&request()).await.outcome, Outcome::Answer(_)));
+    for expected in [1, 2] {
+        let number = tokio::time::timeout(Duration::from_secs(60), tokens.recv()).await;
+        assert_eq!(number, Ok(Some(expected)), "no request of ours asks for a new token");
+    }
+    // The second token is on its way to the cache; the first one is still good, so nothing is refused meanwhile.
+    let uses_second = async {
+        loop {
+            assert!(matches!(client.generate(&request()).await.outcome, Outcome::Answer(_)));
+            let requests = bench.server.received_requests().await.unwrap();
+            if requests.last().unwrap().headers["authorization"] == "Bearer token-2" {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), uses_second).await.unwrap();
+}
+
+/// Runs `openssl` in `folder` and returns what it prints; `None`, said aloud, where there is none.
+fn openssl(folder: &Path, args: &[&str]) -> Option<Vec<u8>> {
+    let Ok(output) = std::process::Command::new("openssl").args(args).current_dir(folder).output() else {
+        eprintln!("skipped: no openssl here to make a key of a service account with");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+/// Decodes a part of a token: base64 as URLs have it.
+fn decoded(folder: &Path, part: &str) -> Option<Vec<u8>> {
+    let mut text = part.replace('-', "+").replace('_', "/");
+    text.extend(std::iter::repeat_n('=', (4 - part.len() % 4) % 4));
+    std::fs::write(folder.join("part"), text).unwrap();
+    openssl(folder, &["base64", "-d", "-A", "-in", "part"])
+}
+
+#[tokio::test]
+async fn a_service_account_signs_its_own_token_and_nobody_sees_it() {
+    let bench = Bench::new().await;
+    let folder = bench.folder.path();
+    // Made for this test alone: no key lies in the repository.
+    let make = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "key.pem"];
+    if openssl(folder, &make).is_none() {
+        return;
+    }
+    let private_key = std::fs::read_to_string(folder.join("key.pem")).unwrap();
+    let file = bench.write(&json!({
+        "type": "service_account",
+        "client_email": "bot@example-project.example",
+        "private_key_id": "key-of-the-test",
+        "private_key": private_key,
+        "project_id": "example-project",
+        "token_uri": format!("{}/token", bench.server.uri()),
+    }));
+    let count = AtomicUsize::new(0);
+    // Refused once, then accepted twice, then refused with what was sent in the reply.
+    let answer = move |request: &wiremock::Request| {
+        let sent = request.headers["authorization"].to_str().unwrap();
+        match count.fetch_add(1, Ordering::SeqCst) {
+            0 => ResponseTemplate::new(401),
+            1 | 2 => ResponseTemplate::new(200).set_body_string(ANSWER),
+            _ => ResponseTemplate::new(403)
+                .set_body_json(json!({"error": {"code": 403, "message": format!("not with {sent}")}})),
+        }
+    };
+    Mock::given(method("POST")).respond_with(answer).expect(4).mount(&bench.server).await;
+    let client = bench.client(&file);
+    for _ in 0..2 {
+        let attempt = client.generate(&request()).await;
+        assert!(matches!(attempt.outcome, Outcome::Answer(_)), "{attempt:?}");
+    }
+    let attempt = client.generate(&request()).await;
+    assert!(matches!(attempt.outcome, Outcome::Fatal(_)), "{attempt:?}");
+    assert!(attempt.body.contains("not with Bearer [redacted]"), "{}", attempt.body);
+
+    let requests = bench.server.received_requests().await.unwrap();
+    let sent: Vec<&str> =
+        requests.iter().map(|request| request.headers["authorization"].to_str().unwrap()).collect();
+    assert_eq!(sent[1], sent[2], "one token serves many requests");
+    let token = sent[1].strip_prefix("Bearer ").unwrap();
+    let shown = shown(&client, &attempt);
+    let key_line = private_key.lines().nth(3).unwrap();
+    assert!(!shown.contains(token) && !shown.contains(key_line), "{shown}");
+
+    let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+    let json = |part: &str| -> serde_json::Value {
+        serde_json::from_slice(&decoded(folder, part).unwrap_or_default()).unwrap()
+    };
+    assert_eq!(json(header), json!({"alg": "RS256", "typ": "JWT", "kid": "key-of-the-test"}));
+    let claims_of = json(claims);
+    assert_eq!(claims_of["iss"], "bot@example-project.example");
+    assert_eq!(claims_of["scope"], "https://www.googleapis.com/auth/cloud-platform");
+    let lives = claims_of["exp"].as_i64().unwrap() - claims_of["iat"].as_i64().unwrap();
+    assert!((3600..=3660).contains(&lives), "{claims_of}");
+    std::fs::write(folder.join("signed"), format!("{header}.{claims}")).unwrap();
+    std::fs::write(folder.join("signature"), decoded(folder, signature).unwrap_or_default()).unwrap();
+    openssl(folder, &["pkey", "-in", "key.pem", "-pubout", "-out", "public.pem"]);
+    let verify = ["dgst", "-sha256", "-verify", "public.pem", "-signature", "signature", "signed"];
+    assert_eq!(openssl(folder, &verify).unwrap_or_default().trim_ascii_end(), b"Verified OK");
+}
