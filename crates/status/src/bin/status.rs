@@ -1,33 +1,17 @@
 //! `cargo xtask status`.
 
+mod frame;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use dataset::Experiment;
 use status::flags::StatusFlags;
 use status::{State, screen};
 
 fn main() -> ExitCode {
-    let flags = match StatusFlags::try_parse() {
-        Ok(flags) => flags,
-        Err(error) => {
-            // Help is what was asked for; anything else that was typed is wrong input.
-            drop(error.print());
-            return ExitCode::from(u8::from(error.use_stderr()));
-        }
-    };
-    match run(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the one place where this command prints an error")]
-            {
-                eprintln!("error: {error:#}");
-            }
-            ExitCode::from(1)
-        }
-    }
+    frame::command(run)
 }
 
 fn run(flags: &StatusFlags) -> anyhow::Result<()> {
