@@ -156,7 +156,8 @@ impl Experiment {
         let mut arms: Vec<Arm> = Vec::new();
         for entry in document.arms {
             check_name(&entry.name).map_err(|what| value(format!("arm name {what}")))?;
-            if arms.iter().any(|arm| arm.name == entry.name) {
+            // Where file names know no case, `ABA` and `aba` would share a ledger.
+            if arms.iter().any(|arm| arm.name.eq_ignore_ascii_case(&entry.name)) {
                 return Err(value(format!("arm `{}` stands there twice", entry.name)));
             }
             arms.push(Arm::load(&entry.name, &folder.join(entry.system_prompt))?);
@@ -296,6 +297,11 @@ mod tests {
             ("name = \"x\"", "name = \"../x\"", "names files"),
             ("control.md", "absent.md", "absent.md"),
             ("[gate]", "[gate", "line 13"),
+            (
+                "[categories]",
+                "[[arms]]\nname = \"Control\"\nsystem_prompt = \"control.md\"\n[categories]",
+                "arm `Control` stands there twice",
+            ),
         ];
         for (from, to, expected) in cases {
             let error = check(|good| good.replacen(from, to, 1)).unwrap_err();

@@ -100,7 +100,7 @@ impl TokenStats {
     /// Billed output: visible text and hidden thoughts. Where the thoughts are not stated, the total tells them.
     pub fn billed_output(&self) -> u64 {
         match self.thoughts {
-            Some(thoughts) => self.output + thoughts,
+            Some(thoughts) => self.output.saturating_add(thoughts),
             None => self.output.max(self.total.saturating_sub(self.input)),
         }
     }

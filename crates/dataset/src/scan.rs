@@ -219,11 +219,12 @@ impl Scan {
         self.rows += 1;
         self.index.insert(&slim.instruction, slim.key.as_deref().and_then(tag_of_hex));
         if let Some(tokens) = &slim.token_stats {
-            self.tokens.input += tokens.input;
-            self.tokens.billed_output += match tokens.thoughts {
-                Some(thoughts) => tokens.output + thoughts,
+            let billed = match tokens.thoughts {
+                Some(thoughts) => tokens.output.saturating_add(thoughts),
                 None => tokens.output.max(tokens.total.saturating_sub(tokens.input)),
             };
+            self.tokens.input = self.tokens.input.saturating_add(tokens.input);
+            self.tokens.billed_output = self.tokens.billed_output.saturating_add(billed);
         }
     }
 }
@@ -270,6 +271,15 @@ mod tests {
         assert_eq!(scan.index.find("d"), None);
         assert_eq!((scan.rows, scan.tail), (2, Tail::Whole));
         assert_eq!(scan.tokens, Totals { input: 11, billed_output: 85 });
+    }
+
+    #[test]
+    fn counts_that_no_reply_can_have_cost_no_row() {
+        let most = format!("\"input\":{0},\"output\":{0},\"thoughts\":{0},\"total\":{0}", u64::MAX);
+        let row = format!("{{\"instruction\":\"a\",\"output\":\"b\",\"token_stats\":{{{most}}}}}\n");
+        let scan = check(row.repeat(2).as_bytes());
+        assert_eq!(scan.tokens, Totals { input: u64::MAX, billed_output: u64::MAX });
+        assert_eq!(scan.rows, 2);
     }
 
     #[test]

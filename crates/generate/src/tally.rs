@@ -33,9 +33,9 @@ impl Arm {
         self.before + self.rows
     }
 
-    /// Counts what a reply cost.
+    /// Counts what a reply cost. A count that no reply can have must not end a run.
     pub fn bill(&mut self, tokens: &TokenStats) {
-        self.input += tokens.input;
-        self.billed_output += tokens.billed_output();
+        self.input = self.input.saturating_add(tokens.input);
+        self.billed_output = self.billed_output.saturating_add(tokens.billed_output());
     }
 }

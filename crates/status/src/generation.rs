@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use dataset::row::TokenStats;
 use dataset::{Experiment, Layout, Row};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,6 +57,17 @@ pub struct Tokens {
     pub thoughts: u64,
     /// Visible text and thoughts, as billed.
     pub billed_output: u64,
+}
+
+impl Tokens {
+    /// Adds the counts of a reply.
+    pub fn add(&mut self, stats: &TokenStats) {
+        let sum = |total: &mut u64, count: u64| *total = total.saturating_add(count);
+        sum(&mut self.input, stats.input);
+        sum(&mut self.output, stats.output);
+        sum(&mut self.thoughts, stats.thoughts.unwrap_or_default());
+        sum(&mut self.billed_output, stats.billed_output());
+    }
 }
 
 /// Which arms have answered which prompts.
@@ -135,10 +147,7 @@ impl ArmRows {
         *self.finish_reasons.entry(row.meta.finish_reason.clone()).or_default() += 1;
         self.escalated += usize::from(row.meta.escalated > 0);
         self.resampled += usize::from(row.meta.resampled > 0);
-        self.tokens.input += row.token_stats.input;
-        self.tokens.output += row.token_stats.output;
-        self.tokens.thoughts += row.token_stats.thoughts.unwrap_or_default();
-        self.tokens.billed_output += row.token_stats.billed_output();
+        self.tokens.add(&row.token_stats);
     }
 
     /// Minutes until the arm is whole at the present rate.

@@ -40,10 +40,7 @@ pub fn read(layout: &Layout, has_row: impl Fn(&str, &str) -> bool) -> Result<Los
         }
         *lost.reasons.entry(attempt.reason).or_default() += 1;
         if let Some(stats) = attempt.token_stats {
-            lost.tokens.input += stats.input;
-            lost.tokens.output += stats.output;
-            lost.tokens.thoughts += stats.thoughts.unwrap_or_default();
-            lost.tokens.billed_output += stats.billed_output();
+            lost.tokens.add(&stats);
         }
     });
     read.map_err(|source| StateError::File { path, source })?;
