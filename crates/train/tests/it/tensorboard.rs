@@ -7,6 +7,10 @@ use serde_json::Value;
 use train::record::metrics::Line;
 use train::record::tensorboard::{Events, FILE};
 
+/// A tag and what it shows of a step.
+type Scalar = (&'static str, fn(&Line) -> f64);
+
+#[expect(clippy::print_stderr, reason = "a comparison that is left out says so")]
 fn read(folder: &Path) -> Option<Output> {
     let Some(python) = std::env::var_os("REFERENCE_PYTHON") else {
         eprintln!("skipped: REFERENCE_PYTHON names no Python with tensorboard");
@@ -42,7 +46,7 @@ fn tensorboard_reads_every_scalar_of_every_step() {
     let text = String::from_utf8(output.stdout).unwrap();
     let said: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(said["records"], 301);
-    let of: [(&str, fn(&Line) -> f64); 6] = [
+    let of: [Scalar; 6] = [
         ("train/loss", |line| line.loss),
         ("train/learning_rate", |line| line.learning_rate),
         ("train/grad_norm", |line| line.grad_norm),
