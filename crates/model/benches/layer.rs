@@ -3,6 +3,7 @@
 //! `cargo bench -p model --features libtorch`; set `OMP_WAIT_POLICY=passive` where other work shares the cores.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use model::backward::Keep;
 use model::config::{Config, Family, Rope};
 use model::lora::LoraConfig;
 use model::nf4::{Nf4, Quantization};
@@ -54,14 +55,16 @@ fn layer(criterion: &mut Criterion) {
                 let dense = model.layer(0).materialize();
                 bencher.iter(|| tch::no_grad(|| dense.forward(&x, &rope, None)))
             });
-            group.bench_function(BenchmarkId::new("forward and backward", len), |bencher| {
-                let dense = model.layer(0).materialize();
-                bencher.iter(|| {
-                    let input = x.detach().set_requires_grad(true);
-                    dense.forward(&input, &rope, None).sum(Kind::Float).backward();
-                    input.grad()
-                })
-            });
+            for keep in [Keep::Attention, Keep::Products] {
+                let name = format!("forward and backward, {keep:?} kept");
+                group.bench_function(BenchmarkId::new(name, len), |bencher| {
+                    let dense = model.layer(0).materialize();
+                    bencher.iter(|| {
+                        let (y, trace) = dense.trace(&x, &rope, None, keep);
+                        dense.pull_back(trace, &y, &rope, None, true)
+                    })
+                });
+            }
         }
         group.finish();
     }

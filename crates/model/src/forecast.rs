@@ -25,7 +25,7 @@ pub struct Load<'a> {
     pub rows: usize,
     /// Positions of the head at once.
     pub head_chunk: usize,
-    /// Layer inputs are kept and layers recomputed; otherwise every layer's activations are kept.
+    /// Little of each layer is kept, and the rest recomputed; otherwise the values of every layer's products are kept.
     pub checkpointing: bool,
     /// Bytes of optimizer state per trained number: 8 for AdamW, 2 for its 8-bit form.
     pub optimizer_bytes: usize,
@@ -46,9 +46,9 @@ pub struct Forecast {
     pub gradients: usize,
     /// The optimizer's state.
     pub optimizer: usize,
-    /// Inputs of the layers, kept from forward to backward.
+    /// What is kept of the layers from forward to backward.
     pub checkpoints: usize,
-    /// The largest layer at work: its dequantised matrices, what autograd keeps, and the gradients in flight.
+    /// A layer at work: its dequantised matrices, its products, and the gradients in flight.
     pub recompute: usize,
     /// A chunk of logits, its softmax and its gradient.
     pub logits: usize,
@@ -72,20 +72,18 @@ impl Forecast {
             (false, false) => 2,
         };
         let norms = (2 * config.layers + 1) * config.hidden_size * load.compute_bytes;
-        let row_input = load.seq_len * config.hidden_size * load.compute_bytes;
-        let activations = activations(load);
         // A dense base is used where it lies.
         let dequantised = match load.quantization {
             Quantization::None => 0,
             Quantization::Nf4 { .. } => weights(Quantization::None),
         };
-        let (checkpoints, recompute) = if load.checkpointing {
-            ((config.layers + 1) * row_input * load.rows, dequantised + activations)
-        } else {
-            (config.layers * activations * load.rows + row_input, config.layers * dequantised)
-        };
-        // Logits and their gradient in f32, and once more in the compute type for the product with the head.
-        let logits = load.head_chunk.min(load.seq_len) * config.vocab_size * (2 * 4 + load.compute_bytes);
+        let (checkpoint, products) = kept(load);
+        let (a_layer, again) = if load.checkpointing { (checkpoint, products) } else { (products, 0) };
+        let checkpoints = config.layers * a_layer * load.rows;
+        let recompute = dequantised + again + in_flight(load);
+        // Logits become their gradient where they lie, in f32; another compute type has them once more, before and after.
+        let copy = if load.compute_bytes == 4 { 0 } else { 2 * load.compute_bytes };
+        let logits = load.head_chunk.min(load.seq_len) * config.vocab_size * (4 + copy);
         Forecast {
             weights: config.layers * weights(load.quantization),
             embedding_and_head: tables * table + norms,
@@ -124,19 +122,28 @@ impl Forecast {
     }
 }
 
-/// What autograd keeps of one layer for one row, and the gradients in flight at the widest point of its backward.
-fn activations(load: &Load) -> usize {
+/// What a layer keeps of one row with and without checkpointing; see `backward::Keep`.
+fn kept(load: &Load) -> (usize, usize) {
     let (config, len) = (load.config, load.seq_len);
     let (hidden, mlp) = (config.hidden_size, config.intermediate_size);
     let (query, kv) = (config.query_width(), config.kv_width());
-    // Both norms keep their input in f32, and where they compute in another type their output too.
-    let norms = 2 * hidden * 4 + 2 * hidden * load.compute_bytes;
-    // q, k and v after the turn, the attention's output, and its merged form.
-    let attention = (3 * query + 2 * kv) * load.compute_bytes;
-    // The sum after attention; gate, its SiLU, up and their product; the gradients of the last two.
-    let mlp = (hidden + 4 * mlp + 2 * mlp) * load.compute_bytes;
-    let low = load.lora.targets.len() * load.lora.rank * load.compute_bytes;
-    len * (norms + attention + mlp + low)
+    let low = load.lora.rank * load.compute_bytes;
+    // What attention gave, merged, the sum after it, and its log-sum-exp in f32.
+    let attended = (query + hidden) * load.compute_bytes + config.heads * 4 + low;
+    // A processor computes in f32 and keeps that as well; a card computes in bf16 and does not.
+    let with_attention = if load.compute_bytes == 4 { attended } else { 0 };
+    let input = hidden * load.compute_bytes;
+    // q, k and v; gate and up.
+    let products = (query + 2 * kv + 2 * mlp) * load.compute_bytes + load.lora.targets.len() * low;
+    (len * (input + with_attention), len * (input + attended + products))
+}
+
+/// The most that is there beside a layer's products on the way back through it.
+fn in_flight(load: &Load) -> usize {
+    let (hidden, mlp) = (load.config.hidden_size, load.config.intermediate_size);
+    // SiLU, what goes down or its gradient, and the gradient by gate or up; the gradients by output and input; a norm
+    // in f32 with its square.
+    load.seq_len * ((3 * mlp + 2 * hidden) * load.compute_bytes + 2 * hidden * 4)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 
 use tch::{Kind, Tensor};
 
+use crate::attention::attend;
 use crate::config::Config;
 use crate::lora::{Projection, mix};
+use crate::norm::rms_norm;
 use crate::rope::RopeTables;
 use crate::weight::Weight;
 
@@ -20,10 +22,10 @@ pub struct Layer {
 
 /// A block whose matrices are in the compute type. Frozen weights are constants, adapters are the leaves that train.
 pub struct DenseLayer {
-    matrices: [Tensor; 7],
-    norms: Norms,
-    adapters: [Option<Adapter>; 7],
-    shape: Shape,
+    pub(crate) matrices: [Tensor; 7],
+    pub(crate) norms: Norms,
+    pub(crate) adapters: [Option<Adapter>; 7],
+    pub(crate) shape: Shape,
     index: usize,
 }
 
@@ -80,33 +82,6 @@ impl DenseLayer {
     pub fn forward(&self, x: &Tensor, rope: &RopeTables, dropout: Option<u64>) -> Tensor {
         let (x, inner) = self.until_down(x, rope, dropout);
         x + self.project(Projection::Down, &inner, dropout)
-    }
-
-    /// The way back through one block: from its input x and the gradient by its output, both [B, L, D], to the gradient
-    /// by its input. Gradients of the adapters are added to their leaves.
-    ///
-    /// The block is run again, all but its last product: a gradient goes through a frozen matrix without the product's
-    /// value, and so a quarter of the recomputed products is saved. `dropout` is what the forward was given.
-    pub fn pull_back(
-        &self,
-        x: &Tensor,
-        gradient: &Tensor,
-        rope: &RopeTables,
-        dropout: Option<u64>,
-    ) -> Tensor {
-        let leaf = x.detach().set_requires_grad(true);
-        let (residual, inner) = self.until_down(&leaf, rope, dropout);
-        // The gradient of sum(y · g) by y is exactly g, for a constant g.
-        let into = |y: &Tensor, g: &Tensor| (y * g).sum(Kind::Float);
-        let down = &self.matrices[Projection::Down as usize];
-        let mut sum = into(&residual, gradient) + into(&inner, &gradient.matmul(down));
-        if let Some(adapter) = &self.adapters[Projection::Down as usize] {
-            let low = self.low(Projection::Down, adapter, &inner, dropout);
-            // sum(low B^T · g) = sum(low · g B): the wide product is not needed for either gradient.
-            sum += (low * gradient.matmul(&adapter.b.to_kind(self.shape.kind))).sum(Kind::Float);
-        }
-        sum.backward();
-        leaf.grad()
     }
 
     /// One block over new positions after those in the cache: x [B, L, D] -> [B, L, D]. `rope` has the tables of the
@@ -179,18 +154,36 @@ impl DenseLayer {
         flat.addmm_(&low.view([-1, rank]), &adapter.b.to_kind(self.shape.kind).tr()).view_as(&out)
     }
 
-    /// scale · (dropped x) A^T: [B, L, in] -> [B, L, r]
-    fn low(&self, projection: Projection, adapter: &Adapter, x: &Tensor, dropout: Option<u64>) -> Tensor {
+    /// scale · (dropped x) A^T: [.., in] -> [.., r]
+    pub(crate) fn low(
+        &self,
+        projection: Projection,
+        adapter: &Adapter,
+        x: &Tensor,
+        dropout: Option<u64>,
+    ) -> Tensor {
         let a = adapter.a.to_kind(self.shape.kind);
-        let low = match dropout {
-            Some(seed) if adapter.dropout > 0.0 => {
-                let place = (self.index * Projection::ALL.len() + projection as usize) as u64;
-                tch::manual_seed((mix(seed ^ mix(place + 1)) >> 1) as i64);
-                x.dropout(adapter.dropout, true).linear(&a, None::<&Tensor>)
-            }
-            _ => x.linear(&a, None::<&Tensor>),
-        };
+        let low = self.dropped(projection, adapter, x, dropout).linear(&a, None::<&Tensor>);
         if adapter.scale == 1.0 { low } else { low * adapter.scale }
+    }
+
+    /// The seed by which an adapter's input is dropped, if it is.
+    pub(crate) fn drops(&self, adapter: &Adapter, dropout: Option<u64>) -> Option<u64> {
+        dropout.filter(|_| adapter.dropout > 0.0)
+    }
+
+    /// x as an adapter sees it. The place and the seed alone decide what is dropped: of ones, the same.
+    pub(crate) fn dropped(
+        &self,
+        projection: Projection,
+        adapter: &Adapter,
+        x: &Tensor,
+        dropout: Option<u64>,
+    ) -> Tensor {
+        let Some(seed) = self.drops(adapter, dropout) else { return x.shallow_clone() };
+        let place = (self.index * Projection::ALL.len() + projection as usize) as u64;
+        tch::manual_seed((mix(seed ^ mix(place + 1)) >> 1) as i64);
+        x.dropout(adapter.dropout, true)
     }
 }
 
@@ -232,20 +225,6 @@ impl Shape {
             kind,
         }
     }
-}
-
-/// RMS norm over the last dimension: in f32, cast back, and only then times the weight, as transformers does.
-pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
-    let wide = x.to_kind(Kind::Float);
-    let mean = wide.square().mean_dim(-1, true, None::<Kind>);
-    let normed = wide * (mean + eps).rsqrt();
-    normed.to_kind(x.kind()) * weight
-}
-
-/// Attention of q [B, H, L, E] over k and v [B, K, S, E] -> [B, H, L, E]. Never with a mask: the fast kernels want none.
-fn attend(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Tensor {
-    let grouped = q.size()[1] != k.size()[1];
-    Tensor::scaled_dot_product_attention(q, k, v, None::<&Tensor>, 0.0, causal, None, grouped)
 }
 
 fn size3(x: &Tensor) -> (i64, i64, i64) {

@@ -37,6 +37,15 @@ pub mod transformer;
 pub mod layer;
 
 #[cfg(feature = "libtorch")]
+pub mod backward;
+
+#[cfg(feature = "libtorch")]
+mod attention;
+
+#[cfg(feature = "libtorch")]
+mod norm;
+
+#[cfg(feature = "libtorch")]
 pub mod rope;
 
 #[cfg(feature = "libtorch")]

@@ -45,4 +45,12 @@ impl RopeTables {
         let turned = [&first * &self.cos - &second * &self.sin, &second * &self.cos + &first * &self.sin];
         Tensor::cat(&turned, -1)
     }
+
+    /// Turns heads back: the gradient by the value of `apply` -> the one by its argument.
+    pub(crate) fn apply_back(&self, gradient: &Tensor) -> Tensor {
+        let half = self.cos.size()[1];
+        let (first, second) = (gradient.narrow(-1, 0, half), gradient.narrow(-1, half, half));
+        let turned = [&first * &self.cos + &second * &self.sin, &second * &self.cos - &first * &self.sin];
+        Tensor::cat(&turned, -1)
+    }
 }

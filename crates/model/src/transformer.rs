@@ -8,9 +8,10 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::adapter::{self, Matrix};
 use crate::base::Base;
 use crate::config::{Config, Family};
-use crate::layer::{Adapter, Layer, Norms, Shape, rms_norm};
+use crate::layer::{Adapter, Layer, Norms, Shape};
 use crate::lora::{self, LoraConfig, Projection, initial_a};
 use crate::nf4::Quantization;
+use crate::norm::{self, rms_norm};
 use crate::rope::RopeTables;
 use crate::weight::Placement;
 use crate::weights;
@@ -235,6 +236,12 @@ impl Model {
     /// The norm after the last block: [.., D] -> [.., D].
     pub fn final_norm(&self, x: &Tensor) -> Tensor {
         rms_norm(x, &self.norm, self.config.rms_norm_eps)
+    }
+
+    /// The gradient by the input of that norm, from the one by its value; both [.., D] as x.
+    pub fn final_norm_pull_back(&self, x: &Tensor, gradient: &Tensor) -> Tensor {
+        let _guard = tch::no_grad_guard();
+        norm::pull_back(x, &self.norm, self.config.rms_norm_eps, gradient)
     }
 
     /// The head, [V, D]; the embedding itself where it is tied.

@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use model::backward::Keep;
 use model::lora::LoraConfig;
 use model::nf4::Quantization;
 use model::transformer::LoadOptions;
 use tch::{Kind, Tensor};
 
-use crate::logits::{floats, load};
+use crate::logits::{assert_near, floats, load};
 
 /// libtorch has one generator for the whole process: tests that drop inputs take turns.
 static GENERATOR: Mutex<()> = Mutex::new(());
@@ -165,12 +166,20 @@ fn pulling_a_gradient_back_equals_autograd_through_the_block() {
         let leaf = x.detach().set_requires_grad(true);
         (layer.forward(&leaf, &rope, Some(4)) * &gradient).sum(Kind::Float).backward();
         let whole = collect(leaf.grad());
-        let pulled = collect(layer.pull_back(&x, &gradient, &rope, Some(4)));
         assert_eq!(whole.len(), 1 + 14);
-        for (whole, pulled) in whole.iter().zip(&pulled) {
-            let scale = whole.iter().fold(0f32, |size, value| size.max(value.abs()));
-            let worst = whole.iter().zip(pulled).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(scale > 0.0 && worst <= 1e-5 * scale, "off by {worst} of {scale}");
+        for keep in [Keep::Input, Keep::Attention, Keep::Products] {
+            let (y, trace) = layer.trace(&x, &rope, Some(4), keep);
+            assert_near(&floats(&y), &floats(&layer.forward(&x, &rope, Some(4))), 1e-5);
+            let pulled = collect(layer.pull_back(trace, &gradient, &rope, Some(4), true).unwrap());
+            for (whole, pulled) in whole.iter().zip(&pulled) {
+                let scale = whole.iter().fold(0f32, |size, value| size.max(value.abs()));
+                let worst = whole.iter().zip(pulled).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(scale > 0.0 && worst <= 1e-5 * scale, "{keep:?}: off by {worst} of {scale}");
+            }
+            // The first block's adapters train without the gradient by its input.
+            let (_, trace) = layer.trace(&x, &rope, Some(4), keep);
+            assert!(layer.pull_back(trace, &gradient, &rope, Some(4), false).is_none());
+            assert_eq!(collect(x.shallow_clone())[1..], pulled[1..]);
         }
     }
 }
