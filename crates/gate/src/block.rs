@@ -14,7 +14,7 @@ use crate::{fold, minhash, typed};
 pub fn judge(context: &ArmContext<'_>, bytes: &[u8]) -> Summary {
     let mut summary = Summary::new(context.shared.thresholds.max_findings);
     // One look at the whole stretch is quicker than one at each line.
-    let text = std::str::from_utf8(bytes).ok();
+    let text = simdutf8::basic::from_utf8(bytes).ok();
     let (mut at, mut spare) = (0, String::new());
     while at < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |offset| at + offset);
@@ -50,7 +50,7 @@ fn line(
         let excerpt = crate::excerpt::lossy(&bytes[..bytes.len().min(400)], 0);
         return summary.fail(FILE_FORM, number, Failure { message, excerpt });
     }
-    let text = text.or_else(|| std::str::from_utf8(bytes).ok());
+    let text = text.or_else(|| simdutf8::basic::from_utf8(bytes).ok());
     if let Some(view) = text.and_then(|text| typed::read_knowing(text, &context.known, spare)) {
         row(context, &view, summary);
         if let Some(Cow::Owned(mut output)) = view.output {

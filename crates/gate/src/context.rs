@@ -1,10 +1,8 @@
 //! What every row of an arm is compared with, made ready once.
 
-use std::collections::HashMap;
-
 use dataset::{Arm, Experiment, Prompt};
 
-use crate::fold;
+use crate::fold::{self, HashedMap};
 use crate::rules::prompt_echo::Echo;
 use crate::thresholds::Thresholds;
 use crate::typed::Known;
@@ -16,7 +14,7 @@ pub struct Context<'e> {
     /// Its numbers.
     pub thresholds: &'e Thresholds,
     prompts: Vec<Prompt>,
-    by_hash: HashMap<u64, usize>,
+    by_hash: HashedMap<u64, usize>,
 }
 
 /// What one arm adds to it.

@@ -1,6 +1,14 @@
 //! A fast hash of texts, for telling equal from unequal within one run. It is not stable, not secret, and nothing
 //! that is written anywhere depends on it.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A map whose keys are hashes of this module, or pairs of them.
+pub type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<Folded>>;
+/// A set of hashes of this module.
+pub type HashedSet<K> = HashSet<K, BuildHasherDefault<Folded>>;
+
 const KEYS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F];
 
 /// Hashes `bytes` to 64 bits: eight at a time, each multiplied to 128 bits and folded. Long texts are folded in four
@@ -24,6 +32,24 @@ pub fn hash(bytes: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     mix(mix(state ^ u64::from_le_bytes(last), KEYS[1]), KEYS[2])
+}
+
+/// Hashes what is a hash already: one multiplication a word.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Folded(u64);
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.write_u64(hash(bytes));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = mix(self.0 ^ word ^ KEYS[0], KEYS[1]);
+    }
 }
 
 /// Multiplies to 128 bits and folds the halves.

@@ -200,15 +200,20 @@ fn report(context: &Context<'_>, mut judged: Vec<Judged<'_>>) -> Report {
         .iter()
         .map(|rule| context.thresholds.severity.get(rule.name).copied().unwrap_or(rule.severity))
         .collect();
-    for (index, rule) in RULES.iter().enumerate() {
-        if let Check::Set(check) = rule.check {
-            let Outcome { failures, tolerated } = check(context, &judged);
-            if tolerated {
-                severities[index] = Severity::Warning;
-            }
-            for failure in failures {
-                judged[failure.arm].summary.fail(index, failure.line, failure.failure);
-            }
+    let outcomes: Vec<(usize, Outcome)> = RULES
+        .par_iter()
+        .enumerate()
+        .filter_map(|(index, rule)| match rule.check {
+            Check::Set(check) => Some((index, check(context, &judged))),
+            Check::Reader | Check::Row(_) => None,
+        })
+        .collect();
+    for (index, Outcome { failures, tolerated }) in outcomes {
+        if tolerated {
+            severities[index] = Severity::Warning;
+        }
+        for failure in failures {
+            judged[failure.arm].summary.fail(index, failure.line, failure.failure);
         }
     }
     let rules: Vec<RuleReport> = RULES

@@ -1,17 +1,17 @@
 //! An arm answers a prompt once.
 
-use std::collections::HashMap;
-
 use super::{Outcome, SetFailure};
 use crate::context::Context;
 use crate::excerpt;
+use crate::fold::HashedMap;
 use crate::judge::Judged;
 
 /// See the module.
 pub fn check(context: &Context<'_>, arms: &[Judged<'_>]) -> Outcome {
     let mut failures = Vec::new();
     for (arm, judged) in arms.iter().enumerate() {
-        let mut first: HashMap<u64, usize> = HashMap::with_capacity(judged.summary.facts.len());
+        let mut first: HashedMap<u64, usize> = HashedMap::default();
+        first.reserve(judged.summary.facts.len());
         for fact in &judged.summary.facts {
             let earlier = *first.entry(fact.prompt).or_insert(fact.line);
             if earlier != fact.line {

@@ -1,16 +1,15 @@
 //! No two arms give the same answer to a prompt.
 
-use std::collections::HashMap;
-
 use super::{Outcome, SetFailure};
 use crate::context::Context;
 use crate::excerpt;
+use crate::fold::HashedMap;
 use crate::judge::Judged;
 
 /// See the module.
 pub fn check(context: &Context<'_>, arms: &[Judged<'_>]) -> Outcome {
     let mut failures = Vec::new();
-    let mut answers: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
+    let mut answers: HashedMap<(u64, u64), (usize, usize)> = HashedMap::default();
     for (arm, judged) in arms.iter().enumerate() {
         for fact in judged.summary.facts.iter().filter(|fact| fact.answer != 0) {
             let (other, line) = *answers.entry((fact.prompt, fact.answer)).or_insert((arm, fact.line));
