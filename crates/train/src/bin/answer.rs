@@ -73,7 +73,10 @@ fn main() -> ExitCode {
 fn answer(flags: &Flags) -> anyhow::Result<()> {
     let device = device::parse(&flags.device)?;
     let system = system(flags)?;
-    let frozen = flags.adapter.as_deref().and_then(frozen);
+    let frozen = match &flags.adapter {
+        Some(folder) => frozen(folder, flags.quantization.is_some())?,
+        None => None,
+    };
     let base = Base::open(&flags.base)?;
     let day = frozen.as_ref().map_or_else(|| jiff::Zoned::now().date().to_string(), |f| f.recipe.day.clone());
     let chat = prepare::open_chat(&base, &day)?;
@@ -115,8 +118,21 @@ fn system(flags: &Flags) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// The recipe beside an adapter of ours; another's has none.
-fn frozen(folder: &Path) -> Option<Frozen> {
-    let text = std::fs::read_to_string(folder.join(prepare::RECIPE)).ok()?;
-    toml::from_str(&text).ok()
+/// The recipe beside an adapter of ours; another's has none. One that does not read, as of another version, is passed
+/// over only where the weights under the adapter are `stated`.
+fn frozen(folder: &Path, stated: bool) -> anyhow::Result<Option<Frozen>> {
+    let path = folder.join(prepare::RECIPE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    match toml::from_str(&text) {
+        Ok(frozen) => Ok(Some(frozen)),
+        Err(_) if stated => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            let path = path.display();
+            format!("cannot read {path}, which says on which weights the adapter is valid; say so with --quantization")
+        }),
+    }
 }

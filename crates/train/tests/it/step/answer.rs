@@ -30,3 +30,14 @@ fn a_base_that_is_not_there_is_named_with_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     assert!(words.contains("nowhere/at-all") && words.contains("hf download"), "{words}");
 }
+
+#[test]
+fn a_recipe_that_does_not_read_does_not_pass_for_no_quantization() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("recipe.toml"), "rank = 16\n").unwrap();
+    let adapter = folder.path().display().to_string();
+    let output = answer(&["--base", "nowhere/at-all", "--adapter", &adapter, "Why?"]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words.contains("recipe.toml") && words.contains("--quantization"), "{words}");
+}
