@@ -202,6 +202,12 @@ fn load_config(path: &Path) -> Result<LoraConfig, Error> {
         "alpha_pattern",
         "modules_to_save",
         "layers_to_transform",
+        "layer_replication",
+        "exclude_modules",
+        "target_parameters",
+        "trainable_token_indices",
+        "alora_invocation_tokens",
+        "use_qalora",
         "lora_bias",
     ];
     if let Some(feature) = features.into_iter().find(|feature| set(feature)) {

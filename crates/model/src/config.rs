@@ -167,6 +167,13 @@ impl Config {
             Some("linear") => Some(Scaling::Linear { factor: required("rope.scaling.factor")? }),
             Some(other) => return Err(Error::Unsupported(format!("rope scaling `{other}`"))),
         };
+        let head_dim = optional("attention.key_length").map_or(hidden_size / heads, |value| value as usize);
+        if optional("rope.dimension_count").is_some_and(|turned| turned as usize != head_dim) {
+            return Err(Error::Unsupported("a rotary embedding of a part of each head".into()));
+        }
+        if gguf.tensor("blk.0.attn_q.bias").is_some() {
+            return Err(Error::Unsupported("`attention_bias`".into()));
+        }
         let embedding =
             gguf.tensor("token_embd.weight").ok_or_else(|| Error::Missing("token_embd.weight".into()))?;
         let parsed = Config {
@@ -176,7 +183,7 @@ impl Config {
             layers: size("block_count")?,
             heads,
             kv_heads: optional("attention.head_count_kv").map_or(heads, |value| value as usize),
-            head_dim: optional("attention.key_length").map_or(hidden_size / heads, |value| value as usize),
+            head_dim,
             vocab_size: embedding.shape.first().copied().unwrap_or(0),
             rms_norm_eps: required("attention.layer_norm_rms_epsilon")?,
             rope: Rope { theta: optional("rope.freq_base").unwrap_or(10_000.0), scaling },
@@ -272,9 +279,12 @@ fn refuse_unsupported(config: &Map<String, Value>) -> Result<(), Error> {
     if config.get("quantization_config").is_some_and(|value| !value.is_null()) {
         return Err(Error::Unsupported("weights quantised on disk (`quantization_config`)".into()));
     }
-    match config.get("partial_rotary_factor").and_then(Value::as_f64) {
-        Some(factor) if factor != 1.0 => Err(Error::Unsupported("`partial_rotary_factor`".into())),
-        _ => Ok(()),
+    // transformers 5 writes it among the rope's parameters.
+    let within = config.get("rope_parameters").and_then(|rope| rope.get("partial_rotary_factor"));
+    let factors = [config.get("partial_rotary_factor"), within];
+    match factors.into_iter().flatten().filter_map(Value::as_f64).find(|&factor| factor != 1.0) {
+        Some(_) => Err(Error::Unsupported("`partial_rotary_factor`".into())),
+        None => Ok(()),
     }
 }
 

@@ -63,6 +63,16 @@ pub enum Error {
     /// A folder without weights.
     #[error("no *.safetensors file in {0}")]
     NoShards(PathBuf),
+    /// Two files with the same tensor, of which one is left over from another model.
+    #[error("tensor `{name}` is in {first} and in {second}; keep the one that belongs to the base")]
+    Twice {
+        /// Its name.
+        name: String,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// A tensor that the configuration asks for is not there.
     #[error("tensor `{name}` is missing from {path}")]
     Missing {
@@ -129,7 +139,7 @@ impl Weights {
         }
         paths.sort();
         let mut shards = Vec::new();
-        let mut index = BTreeMap::new();
+        let mut index: BTreeMap<String, Entry> = BTreeMap::new();
         for path in paths {
             let file = File::open(&path).map_err(io(&path))?;
             // SAFETY: as for a GGUF file, the map is read-only and nobody rewrites a base while it is trained on.
@@ -146,6 +156,10 @@ impl Weights {
                 }
                 let entry =
                     Entry { shard: shards.len(), shape: info.shape.clone(), dtype: info.dtype, start, end };
+                if let Some(other) = index.get(&name) {
+                    let (first, _): &(PathBuf, Mmap) = &shards[other.shard];
+                    return Err(Error::Twice { name, first: first.clone(), second: path });
+                }
                 index.insert(name, entry);
             }
             shards.push((path, map));

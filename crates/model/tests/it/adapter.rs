@@ -68,6 +68,10 @@ fn adapters_of_other_kinds_are_named() {
         format!("{path}: the adapter uses `use_dora`, which is not supported")
     );
     assert_eq!(
+        load_with("layer_replication", json!([[0, 2], [1, 2]])),
+        format!("{path}: the adapter uses `layer_replication`, which is not supported")
+    );
+    assert_eq!(
         load_with("peft_type", json!("IA3")),
         format!("{path}: the adapter uses peft_type \"IA3\", which is not supported")
     );

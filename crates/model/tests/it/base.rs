@@ -82,6 +82,10 @@ fn what_is_not_supported_is_named() {
         "the model uses rope scaling `yarn`, which is not supported",
     );
     check(
+        json!({"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5}}),
+        "the model uses `partial_rotary_factor`, which is not supported",
+    );
+    check(
         json!({"quantization_config": {"bits": 4}}),
         "the model uses weights quantised on disk (`quantization_config`), which is not supported",
     );
@@ -143,6 +147,17 @@ fn a_shard_that_was_cut_short_is_named() {
     fs::remove_file(&shard).unwrap();
     let error = open_error(folder.path().to_str().unwrap());
     assert!(error.contains("no *.safetensors file in"), "{error}");
+}
+
+#[test]
+fn a_tensor_in_two_files_is_named_with_both() {
+    let folder = tempfile::tempdir().unwrap();
+    copy("llama-tied", folder.path());
+    let left_over = folder.path().join("model-00001-of-00001.safetensors");
+    fs::copy(folder.path().join("model.safetensors"), &left_over).unwrap();
+    let error = open_error(folder.path().to_str().unwrap());
+    assert!(error.contains("model-00001-of-00001.safetensors and in "), "{error}");
+    assert!(error.contains("keep the one that belongs to the base"), "{error}");
 }
 
 #[test]

@@ -51,6 +51,20 @@ fn a_format_that_is_not_read_is_named_with_its_tensor() {
 }
 
 #[test]
+fn a_file_that_turns_a_part_of_each_head_is_refused() {
+    let mut bytes = whole();
+    // Of the same length; without it a head is as wide as the quotient, half of what is now turned.
+    let (key, other) = (b"llama.attention.key_length", b"llama.rope.dimension_count");
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    bytes[at..at + key.len()].copy_from_slice(other);
+    let error = Config::from_gguf(&Gguf::from_bytes(bytes).unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model uses a rotary embedding of a part of each head, which is not supported"
+    );
+}
+
+#[test]
 fn other_files_are_not_taken_for_gguf() {
     assert!(matches!(Gguf::from_bytes(b"PK\x03\x04".to_vec()), Err(Error::Magic)));
     assert!(matches!(Gguf::from_bytes(Vec::new()), Err(Error::Magic)));
