@@ -3,7 +3,7 @@
 //! 429s are not in it: they cost nothing and answer nothing. A line that a crash tore stays, and readers pass it over.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -87,17 +87,20 @@ fn end_last_line(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the system says.
 pub fn read(path: &Path, mut each: impl FnMut(Attempt)) -> io::Result<u64> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
     let mut passed_over = 0;
-    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice(line) {
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line)? > 0 {
+        match serde_json::from_slice(&line) {
             Ok(attempt) => each(attempt),
+            Err(_) if line.trim_ascii().is_empty() => {}
             Err(_) => passed_over += 1,
         }
+        line.clear();
     }
     Ok(passed_over)
 }
