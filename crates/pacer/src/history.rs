@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Accepted requests that the achieved rate is taken over
 const SPAN_REQUESTS: usize = 40;
 /// The shortest time that it is taken over: at high rates, so many requests are a blink
-const SPAN_TIME: Duration = Duration::from_secs(4);
-/// Entries kept: four seconds of a thousand a second, and some
+const SPAN_TIME: Duration = Duration::from_secs(3);
+/// Entries kept: eight seconds of a thousand a second
 const KEPT: usize = 8_192;
 
 /// The latest requests sent, oldest first, numbered without gaps

@@ -28,7 +28,7 @@ impl InFlight {
         self.count
     }
 
-    /// Requests that may be under way at `rate` requests a second
+    /// Requests that may be under way at `rate` requests a second, whichever quota that comes from
     pub(crate) fn limit(&self, rate: f64) -> usize {
         let Some(latency) = self.latency else { return self.cap };
         // The cast saturates, so that an unbounded rate means the cap.

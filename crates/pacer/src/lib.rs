@@ -5,7 +5,8 @@
 //! to both: this crate never reads a clock, never sleeps, never opens a socket and never prints.
 //!
 //! - Not told a quota, it starts slowly, learns from 429s, and probes (`rate`).
-//! - Told one, by a flag or by a server, it stays just under it and stops probing (`limits`, `tokens`).
+//! - Told one by a person, it stays just under it and does not probe; a server's word is kept to as well, and tried again
+//!   after a long quiet time, since quotas are raised (`limits`, `tokens`).
 //! - A 429 holds everything for as long as the server asks (`hold`); when nothing succeeds any more, a circuit breaker
 //!   opens and lets one request try now and then (`breaker`).
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::breaker::{Breaker, State};
 use crate::clock::Clock;
 use crate::history::History;
-use crate::hold::{Hold, LOWEST_RATE_LEVEL};
+use crate::hold::Hold;
 use crate::in_flight::InFlight;
 use crate::limits::{LimitError, Limits, is_quota};
 use crate::outcome::{Outcome, Throttle};
@@ -101,7 +101,7 @@ impl Pacer {
             clock: Clock::default(),
             rate: Rate::new(limits.requests_per_minute, limits.tokens_per_minute.is_some()),
             tokens: Tokens::new(limits.tokens_per_minute, limits.tokens_per_request),
-            hold: Hold::default(),
+            hold: Hold::new(),
             in_flight: InFlight::new(limits.max_in_flight),
             breaker: Breaker::new(),
             history: History::default(),
@@ -130,12 +130,12 @@ impl Pacer {
             State::HalfOpen { trying: Some(_), .. } => return Admission::Full,
             State::HalfOpen { trying: None, .. } | State::Closed => {}
         }
-        if self.in_flight.count() >= self.in_flight.limit(self.rate.per_second()) {
+        if self.in_flight.count() >= self.in_flight.limit(self.pace()) {
             return Admission::Full;
         }
         let interval = interval(self.rate.per_second());
         let turn = self.turn.map_or(time, |turn| turn.saturating_add(interval));
-        let ready = turn.max(self.tokens.ready(time)).max(self.hold.until());
+        let ready = turn.max(self.tokens.ready(time, self.rate.lift())).max(self.hold.until());
         if ready > time {
             return Admission::Wait(theirs(ready));
         }
@@ -169,6 +169,7 @@ impl Pacer {
     pub fn snapshot(&self, now: Duration) -> Snapshot {
         let time = self.clock.peek(now);
         let per_second = self.rate.per_second();
+        let limit = self.in_flight.limit(self.pace());
         let (open, open_until) = match self.breaker.seen() {
             State::Closed => (false, Duration::ZERO),
             State::Open { until, .. } => (true, until),
@@ -186,7 +187,7 @@ impl Pacer {
             requests_per_minute: self.rate.quota(),
             tokens_per_minute: self.tokens.quota(),
             in_flight: self.in_flight.count(),
-            in_flight_limit: self.in_flight.limit(per_second),
+            in_flight_limit: limit,
             hold_until: (until > time).then(|| now.saturating_add(until - time)),
             admitted: self.history.count(),
             succeeded: self.succeeded,
@@ -195,9 +196,13 @@ impl Pacer {
         }
     }
 
+    /// Requests a second that go at most, by the rate and by the tokens
+    fn pace(&self) -> f64 {
+        self.rate.per_second().min(self.tokens.requests_per_second(self.rate.lift()))
+    }
+
     fn send(&mut self, time: Duration, lane: usize, paced: bool) -> Ticket {
-        let tokens = self.tokens.estimate(lane);
-        self.tokens.debit(time, tokens);
+        let tokens = self.tokens.debit(time, lane, self.rate.lift());
         if self.hold.level() > 0 && !self.accepted_since_burst(time) {
             let trial = TRIAL.max(Duration::from_secs_f64(4.0 * self.lag));
             self.hold.extend(time.saturating_add(trial));
@@ -211,11 +216,12 @@ impl Pacer {
 
     fn success(&mut self, time: Duration, ticket: &Ticket, tokens: Option<u64>) {
         self.succeeded += 1;
-        self.in_flight.answered(time.saturating_sub(ticket.sent));
+        let latency = time.saturating_sub(ticket.sent);
+        self.in_flight.answered(latency);
         if let Some(actual) = tokens {
-            self.tokens.settle(ticket.lane, ticket.tokens, actual);
+            self.tokens.settle(ticket.lane, ticket.sent, ticket.tokens, actual);
         }
-        self.rate.answered(ticket.number);
+        self.rate.answered(ticket.number, latency.as_secs_f64());
         if self.burst.is_none_or(|burst| ticket.sent >= burst) {
             self.hold.accepted();
         }
@@ -228,10 +234,10 @@ impl Pacer {
     fn throttle(&mut self, time: Duration, ticket: &Ticket, throttle: Throttle) {
         self.throttled += 1;
         self.history.throttled(ticket.number);
-        self.tokens.refund(ticket.tokens);
+        self.tokens.refund(ticket.sent, ticket.tokens);
         let lag = time.saturating_sub(ticket.sent).as_secs_f64().min(10.0);
         self.lag += (lag - self.lag) * if self.lag == 0.0 { 1.0 } else { 0.1 };
-        let pinned = self.take_hints(throttle);
+        let news = self.take_hints(time, throttle);
         // What was sent before the cut belongs to the burst that caused it.
         if self.burst.is_some_and(|burst| ticket.sent < burst) {
             if let Some(asked) = throttle.retry_after {
@@ -240,27 +246,39 @@ impl Pacer {
             return;
         }
         let accepted = self.burst.is_none() || self.accepted_since_burst(ticket.sent);
-        self.hold.burst(time, accepted, throttle.retry_after, &mut self.rng);
+        let achieved = self.history.achieved(ticket.sent);
+        let pace = self.pace().min(achieved.unwrap_or(f64::INFINITY));
+        self.hold.burst(time, accepted, throttle.retry_after, (pace, self.lag), &mut self.rng);
         self.burst = Some(time);
-        if self.hold.level() > LOWEST_RATE_LEVEL || self.breaker.is_trial(ticket.number) {
+        if self.hold.is_below_lowest() || self.breaker.is_trial(ticket.number) {
             self.breaker.open(time, OpenReason::Throttled);
         }
+        if news {
+            return;
+        }
+        if self.rate.phase() == Phase::Pinned || self.rate.lift() > 1.0 {
+            self.tokens.refused(time, throttle.retry_after, self.in_flight.count(), false);
+        }
         // With nothing accepted since the last cut there is no new rate to cut to: the hold grows instead.
-        if accepted && !pinned {
-            self.rate.cut(ticket.number, self.history.achieved(ticket.sent), self.lag);
+        if accepted {
+            self.rate.cut(ticket.number, achieved, self.lag);
         }
     }
 
     /// Pins the rate when a 429 names a quota that was not known; returns whether it did
-    fn take_hints(&mut self, throttle: Throttle) -> bool {
+    fn take_hints(&mut self, time: Duration, throttle: Throttle) -> bool {
         let requests = throttle.requests_per_minute.filter(|&quota| is_quota(quota));
         let tokens = throttle.tokens_per_minute.filter(|&quota| is_quota(quota));
-        let changed = requests.is_some_and(|quota| self.rate.hint(quota))
-            | tokens.is_some_and(|quota| self.tokens.hint(quota));
-        if changed {
-            self.rate.pin(tokens.is_some());
+        let new_requests = requests.is_some_and(|quota| self.rate.hint(quota));
+        let new_tokens = tokens.is_some_and(|quota| self.tokens.hint(quota));
+        if new_tokens {
+            self.tokens.refused(time, throttle.retry_after, self.in_flight.count(), true);
         }
-        changed
+        if new_requests || new_tokens {
+            let pace = self.rate.ceiling().min(self.tokens.requests_per_second(1.0));
+            self.rate.pin(tokens.is_some(), 1.0 + pace * self.lag);
+        }
+        new_requests || new_tokens
     }
 
     fn accepted_since_burst(&self, until: Duration) -> bool {

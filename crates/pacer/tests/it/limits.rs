@@ -1,6 +1,8 @@
 //! Limits that make no sense are refused by name
 
-use pacer::{Limits, Pacer};
+use std::time::Duration;
+
+use pacer::{Admission, Limits, Outcome, Pacer};
 
 fn check(limits: Limits, says: &str) {
     let error = Pacer::new(limits, 0).expect_err("these limits make no sense").to_string();
@@ -50,4 +52,24 @@ fn limits_that_make_sense_are_taken() {
     for limits in [Limits::default(), rpm(60.0), tpm(500_000.0), rpm(0.01)] {
         assert!(Pacer::new(limits, 0).is_ok(), "{limits:?}");
     }
+}
+
+#[test]
+fn a_quota_of_tokens_alone_bounds_what_is_under_way_by_littles_law() {
+    let mut pacer = Pacer::new(tpm(60_000.0), 0).expect("limits that make sense");
+    let mut now = Duration::ZERO;
+    for _ in 0..20 {
+        let ticket = loop {
+            match pacer.admit(now, 0) {
+                Admission::Go(ticket) => break ticket,
+                Admission::Wait(until) => now = until,
+                other => panic!("{other:?}"),
+            }
+        };
+        now += Duration::from_secs(4);
+        pacer.report(now, ticket, Outcome::Success { tokens: Some(1_000) });
+    }
+    // Little over one request a second, four seconds each: about four under way, twice that, and eight to spare.
+    let limit = pacer.snapshot(now).in_flight_limit;
+    assert!((12..=17).contains(&limit), "{limit}");
 }

@@ -93,10 +93,12 @@ impl Client for Oracle {
     fn next(&mut self, now: f64, _: usize, tokens: f64, service: &mut Service) -> Next {
         if service.day == Some(0) {
             Next::Stop
-        } else if service.would_accept(now, tokens) {
-            Next::Send
         } else {
-            Next::Wait(now + 0.01)
+            match service.wait(now, tokens) {
+                0.0 => Next::Send,
+                // The capacity may rise meanwhile, hence not all of it at once.
+                wait => Next::Wait(now + (wait / 2.0).clamp(0.01, 0.5)),
+            }
         }
     }
 

@@ -114,43 +114,46 @@ impl Service {
         let cost = if self.unit == Unit::Requests { 1.0 } else { tokens };
         self.fill(time);
         let capacity = self.capacity.at(time);
-        let wait = match &mut self.meter {
+        let wait = self.missing(time, tokens);
+        if wait > 0.0 {
+            return Verdict::Refused(Outcome::Throttled(self.throttle(wait, capacity)));
+        }
+        match &mut self.meter {
+            Meter::Bucket { level, .. } => *level -= cost,
+            Meter::Window { used, .. } => *used += cost,
+        }
+        self.day = self.day.map(|left| left - 1);
+        Verdict::Accepted
+    }
+
+    /// Seconds until a request would be accepted, were the capacity to stay as it is: only the oracle asks
+    pub fn wait(&mut self, time: f64, tokens: f64) -> f64 {
+        self.fill(time);
+        self.missing(time, tokens)
+    }
+
+    /// The same, for a meter that has been filled; zero if it would be accepted now
+    fn missing(&self, time: f64, tokens: f64) -> f64 {
+        let cost = if self.unit == Unit::Requests { 1.0 } else { tokens };
+        let capacity = self.capacity.at(time);
+        match &self.meter {
             // A bucket that is full serves any request, or one larger than the bucket would never be served.
             Meter::Bucket { level, depth, .. } => {
                 let missing = cost.min(*depth) - *level;
-                if missing <= 1e-9 {
-                    *level -= cost;
-                    None
-                } else {
-                    Some(missing / capacity.max(1e-6))
-                }
+                if missing <= 1e-9 { 0.0 } else { missing / capacity.max(1e-6) }
             }
             Meter::Window { length, index, used } => {
-                if *used + cost <= capacity * *length + 1e-9 {
-                    *used += cost;
-                    None
-                } else {
-                    Some((*index + 1) as f64 * *length - time)
-                }
+                let fits = *used + cost <= (capacity * *length + 1e-9).floor();
+                if fits { 0.0 } else { (*index + 1) as f64 * *length - time }
             }
-        };
-        match wait {
-            None => {
-                self.day = self.day.map(|left| left - 1);
-                Verdict::Accepted
-            }
-            Some(wait) => Verdict::Refused(Outcome::Throttled(self.throttle(wait, capacity))),
         }
     }
 
-    /// Whether a request would be accepted now: only the oracle asks
-    pub fn would_accept(&mut self, time: f64, tokens: f64) -> bool {
-        let mut copy = self.clone();
-        self.fill(time);
-        copy.offer(time, tokens) == Verdict::Accepted
-    }
-
     fn throttle(&self, wait: f64, capacity: f64) -> Throttle {
+        let capacity = match self.meter {
+            Meter::Bucket { .. } => capacity,
+            Meter::Window { length, .. } => (capacity * length + 1e-9).floor() / length,
+        };
         let minute = (self.hints == Hints::Quota).then_some(capacity * 60.0);
         Throttle {
             retry_after: (self.hints != Hints::None).then(|| Duration::from_secs_f64(wait.clamp(0.0, 60.0))),
