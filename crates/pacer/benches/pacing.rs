@@ -48,8 +48,8 @@ quota is never exceeded."
         println!("| client | φ | worst φ | w | makespan | lost | left | 90 % | +50 % | -50 % |");
         println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         for (name, who) in all {
-            // Nobody can be told what a shared pool holds, and it gives no hints.
-            let unknowable = matches!(who, Who::Ours(known) if known != Knowledge::Blind);
+            // Nobody can be told what a shared pool holds, and it has no quota to name.
+            let unknowable = who == ours(Knowledge::Told) || who == ours(Knowledge::Hinted);
             if kind == Kind::SharedPool && unknowable || kind == Kind::Steps && who == ours(Knowledge::Told) {
                 continue;
             }
@@ -68,7 +68,8 @@ fn spreads() {
     println!("|---|---|---:|---:|---:|---:|---:|---:|");
     let known = [Knowledge::Told, Knowledge::Hinted, Knowledge::RetryOnly, Knowledge::Blind];
     let rows = known.map(|knowledge| (Kind::TokenBucket, knowledge));
-    for (kind, knowledge) in rows.into_iter().chain([(Kind::SharedPool, Knowledge::Blind)]) {
+    let pool = [Knowledge::RetryOnly, Knowledge::Blind].map(|knowledge| (Kind::SharedPool, knowledge));
+    for (kind, knowledge) in rows.into_iter().chain(pool) {
         print!("| {kind:?} | {knowledge:?} |");
         for seeds in [SEEDS, HELD_OUT] {
             for sigma in [0.3, 0.4, 0.5] {
