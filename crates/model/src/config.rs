@@ -104,6 +104,24 @@ pub enum Error {
 }
 
 impl Config {
+    /// Qwen3-8B, for forecasts and measurements that do without the model.
+    pub fn qwen3_8b() -> Config {
+        Config {
+            family: Family::Qwen3,
+            hidden_size: 4096,
+            intermediate_size: 12_288,
+            layers: 36,
+            heads: 32,
+            kv_heads: 8,
+            head_dim: 128,
+            vocab_size: 151_936,
+            rms_norm_eps: 1e-6,
+            rope: Rope { theta: 1e6, scaling: None },
+            tie_word_embeddings: false,
+            max_position_embeddings: 40_960,
+        }
+    }
+
     /// Reads the text of `config.json`, as transformers 4 (`rope_theta`, `rope_scaling`) or 5 (`rope_parameters`) writes it.
     pub fn from_json(config: &Map<String, Value>) -> Result<Config, Error> {
         let architecture = config

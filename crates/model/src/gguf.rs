@@ -172,6 +172,13 @@ impl Gguf {
         Ok((dtype, &self.bytes.as_slice()[info.start..info.end]))
     }
 
+    /// Lets go of the pages that were read; see `Weights::release`.
+    pub(crate) fn release(&self) {
+        if let Bytes::Map(map) = &self.bytes {
+            crate::weights::release(map);
+        }
+    }
+
     /// Per-frequency divisors of the rotary embedding, where the file has them (Llama 3.1 and later).
     pub fn divisors(&self) -> Option<Vec<f32>> {
         let (dtype, bytes) = self.data("rope_freqs.weight").ok()?;

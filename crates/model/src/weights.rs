@@ -187,6 +187,23 @@ impl Weights {
         }
     }
 
+    /// Lets go of the pages that were read: what is loaded has been copied, and a page that is asked for again comes
+    /// from the file. Windows has no such call, and keeps them until it needs their room.
+    pub fn release(&self) {
+        match &self.source {
+            Source::Safetensors { shards, .. } => shards.iter().for_each(|(_, map)| release(map)),
+            Source::Gguf { gguf, .. } => gguf.release(),
+        }
+    }
+
+    /// Bytes of the files that stay in this process after all of it was read and released.
+    pub fn resident(&self) -> u64 {
+        if cfg!(unix) {
+            return 0;
+        }
+        self.files().into_iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum()
+    }
+
     /// Whether a tensor of this transformers name is there.
     pub fn contains(&self, name: &str) -> bool {
         match &self.source {
@@ -271,6 +288,14 @@ impl View<'_> {
         self.decode_into(&mut out);
         out
     }
+}
+
+pub(crate) fn release(map: &Mmap) {
+    // SAFETY: the map is of a file and read-only, so what is dropped is read again, with the same bytes.
+    #[cfg(unix)]
+    let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    #[cfg(not(unix))]
+    let _ = map;
 }
 
 /// llama.cpp's name of a tensor that transformers calls `name`.

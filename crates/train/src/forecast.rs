@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use model::config::Config;
-use model::forecast::{Forecast, Load};
+use model::forecast::{Forecast, Host, Load};
 use model::lora::{LoraConfig, Projection};
 use model::nf4;
 
@@ -17,6 +17,8 @@ pub struct Place {
     pub compute_bytes: usize,
     /// Bytes that are free there, where the system says.
     pub free: Option<u64>,
+    /// Bytes that this process holds there before the base is loaded, and keeps; they are not among the free ones.
+    pub held: u64,
     /// Whether it is a GPU.
     pub gpu: bool,
     /// Cores, where it is not.
@@ -63,16 +65,16 @@ pub fn memory(
     longest: usize,
 ) -> Result<Forecast, model::lora::Error> {
     let lora = lora(recipe)?;
-    // Rows go through a layer together for as long as they have no more tokens than the limit.
-    let together =
-        (recipe.max_seq_length as usize).div_ceil(longest.max(1)).clamp(1, recipe.grad_accum as usize);
+    // With checkpointing, rows go through a layer together for as long as they have no more tokens than the limit.
+    let limit = longest.max(recipe.max_seq_length as usize);
+    let together = (longest * recipe.grad_accum as usize).min(limit);
     Ok(Forecast::of(&Load {
         config,
         quantization: quantization(recipe),
         lora: &lora,
         compute_bytes: place.compute_bytes,
         seq_len: longest,
-        rows: if recipe.checkpointing { together } else { 1 },
+        together: if recipe.checkpointing { together } else { longest },
         head_chunk: 256,
         checkpointing: recipe.checkpointing,
         optimizer_bytes: match recipe.optimizer {
@@ -80,12 +82,13 @@ pub fn memory(
             Optimizer::Adamw8bit => 2,
         },
         host_embedding: false,
+        host: (!place.gpu).then_some(Host { process: place.held as usize }),
     }))
 }
 
 /// Whether `forecast` is more than what is free at `place`.
 pub fn is_too_large(forecast: &Forecast, place: Place) -> bool {
-    place.free.is_some_and(|free| forecast.peak() as u64 > free)
+    place.free.is_some_and(|free| forecast.peak() as u64 > free + place.held)
 }
 
 /// The forecast in words, with what would fit if this does not.
@@ -101,13 +104,13 @@ pub fn describe(
     let forecast = memory(recipe, config, place, longest)?;
     let mut text = String::from("memory, by forecast\n");
     for (part, bytes) in forecast.parts() {
-        let _ = writeln!(text, "  {part:<20}{:>9.3} GiB", gib(bytes as f64));
+        let _ = writeln!(text, "  {part:<22}{:>9.3} GiB", gib(bytes as f64));
     }
-    let _ = writeln!(text, "  {:<20}{:>9.3} GiB", "peak", gib(forecast.peak() as f64));
+    let _ = writeln!(text, "  {:<22}{:>9.3} GiB", "peak", gib(forecast.peak() as f64));
     match place.free {
         None => text.push_str("  what is free, the device does not say\n"),
         Some(free) => {
-            let _ = writeln!(text, "  {:<20}{:>9.3} GiB", "free", gib(free as f64));
+            let _ = writeln!(text, "  {:<22}{:>9.3} GiB", "free", gib(free as f64));
             if is_too_large(&forecast, place) {
                 text.push_str(&fitting(recipe, config, place, longest)?);
             }
@@ -173,34 +176,16 @@ fn gib(bytes: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use model::config::{Family, Rope};
 
     use super::*;
     use crate::flags::Flags;
     use crate::recipe::Section;
 
-    fn qwen3_8b() -> Config {
-        Config {
-            family: Family::Qwen3,
-            hidden_size: 4096,
-            intermediate_size: 12_288,
-            layers: 36,
-            heads: 32,
-            kv_heads: 8,
-            head_dim: 128,
-            vocab_size: 151_936,
-            rms_norm_eps: 1e-6,
-            rope: Rope { theta: 1e6, scaling: None },
-            tie_word_embeddings: false,
-            max_position_embeddings: 40_960,
-        }
-    }
-
     fn check(typed: &[&str], free_gib: u64) -> String {
         let flags = Flags::parse_from([&["train", "--base", "b"], typed].concat());
         let recipe = Recipe::freeze(&flags, &Section::default(), "2026-01-02").unwrap();
-        let place = Place { compute_bytes: 2, free: Some(free_gib << 30), gpu: true, cores: 0 };
-        describe(&recipe, &qwen3_8b(), place, 4096).unwrap()
+        let place = Place { compute_bytes: 2, free: Some(free_gib << 30), held: 0, gpu: true, cores: 0 };
+        describe(&recipe, &Config::qwen3_8b(), place, 4096).unwrap()
     }
 
     #[test]

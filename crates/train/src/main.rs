@@ -78,7 +78,7 @@ fn train(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     }
 
     let options = options(flags, &prepared)?;
-    let place = place(&options);
+    let place = place(&options, &prepared);
     let rows = planned.examples.arms.iter().flat_map(|arm| &arm.examples);
     let longest = rows.map(|row| row.encoded.ids.len()).max().unwrap_or(0);
     let memory = forecast::describe(&prepared.recipe, &prepared.base.config, place, longest)?;
@@ -112,11 +112,15 @@ fn options(flags: &Flags, prepared: &Prepared) -> anyhow::Result<Options> {
     Ok(Options { device, dtype, resume: flags.resume })
 }
 
-fn place(options: &Options) -> Place {
+fn place(options: &Options, prepared: &Prepared) -> Place {
+    let gpu = options.device.is_cuda();
+    // Until now this process has read rows and made a tokenizer; what that took it keeps.
+    let process = device::peak_memory(device::Device::Cpu).unwrap_or(0) + prepared.base.weights.resident();
     Place {
         compute_bytes: if options.dtype == tch::Kind::Float { 4 } else { 2 },
         free: device::memory(options.device).map(|memory| memory.free),
-        gpu: options.device.is_cuda(),
+        held: if gpu { 0 } else { process },
+        gpu,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }

@@ -155,7 +155,12 @@ pub fn run(
         seed: u64::from(prepared.recipe.seed),
         host_embedding: false,
     };
-    let mut model = Model::load_with(&prepared.base, &load, |layer, _| bar.set(layer as u64))?;
+    let mut model = Model::load_with(&prepared.base, &load, |layer, _| {
+        // What was read of the files is in the model now, in one form or another.
+        prepared.base.weights.release();
+        bar.set(layer as u64);
+    })?;
+    prepared.base.weights.release();
     bar.finish();
     for plan in open {
         let Some(arm) = planned.examples.arm(&plan.frozen.data.arm) else { continue };

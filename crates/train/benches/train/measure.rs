@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use model::base::Base;
+use model::config::Config;
 use model::device;
 use model::lora::LoraConfig;
 use model::nf4::Quantization;
@@ -11,7 +12,7 @@ use model::transformer::{LoadOptions, Model};
 use train::step::gradient::{Method, Row, accumulate};
 use train::step::optimizer::{AdamW, Precision};
 
-use crate::{Case, Figures, shape};
+use crate::{Case, Figures};
 
 /// Ids of a row, the same numbers as `hf_peft.py` makes.
 pub fn ids(tokens: usize, vocabulary: usize) -> Vec<i64> {
@@ -30,7 +31,7 @@ pub fn measure(case: &Case) -> Result<Figures> {
     };
     let model = match &case.base {
         Some(base) => Model::load(&Base::open(&base.display().to_string())?, &options)?,
-        None => Model::random(&shape::qwen3_8b(), &options)?,
+        None => Model::random(&Config::qwen3_8b(), &options)?,
     };
     let row = Row { ids: ids(case.tokens, model.config().vocab_size), learned: case.tokens / 4..case.tokens };
     let method = Method { checkpointing: case.checkpointing, group_tokens: case.tokens };

@@ -1,27 +1,8 @@
 //! Random weights of a large model's shape: what a card can do, without the model.
 
 use anyhow::Result;
-use model::config::{Config, Family, Rope};
 
 use crate::{Case, Figures};
-
-/// Qwen3-8B.
-pub fn qwen3_8b() -> Config {
-    Config {
-        family: Family::Qwen3,
-        hidden_size: 4096,
-        intermediate_size: 12288,
-        layers: 36,
-        heads: 32,
-        kv_heads: 8,
-        head_dim: 128,
-        vocab_size: 151_936,
-        rms_norm_eps: 1e-6,
-        rope: Rope { theta: 1e6, scaling: None },
-        tie_word_embeddings: false,
-        max_position_embeddings: 40_960,
-    }
-}
 
 /// Measures at 2048 and 4096 tokens, NF4, checkpointing.
 pub fn report(measure: impl Fn(&Case) -> Result<Figures>) -> Result<()> {

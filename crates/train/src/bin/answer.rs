@@ -91,6 +91,7 @@ fn answer(flags: &Flags) -> anyhow::Result<()> {
     let dtype = device::natural_kind(device);
     let mut model =
         Model::load(&base, &LoadOptions { device, dtype, quantization, lora, ..LoadOptions::cpu() })?;
+    base.weights.release();
     if let Some(adapter) = &adapter {
         model.set_adapter(adapter)?;
     }
