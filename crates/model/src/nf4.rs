@@ -176,23 +176,28 @@ pub fn dequantize_into(packed: &[u8], absmax: &[f32], out: &mut [f32]) {
     });
 }
 
-/// Signed 8-bit dynamic map: 7 decades, each of half as many steps as the next, 0 and 1; sorted, [256].
-pub static DYNAMIC_MAP: LazyLock<[f32; 256]> = LazyLock::new(|| {
+/// [`dynamic_map`] of numbers of both signs.
+pub static DYNAMIC_MAP: LazyLock<[f32; 256]> = LazyLock::new(|| dynamic_map(true));
+
+/// The 8-bit dynamic map, of both signs or of none: 7 decades, each of half as many steps as the next, 0 and 1; sorted.
+pub fn dynamic_map(signed: bool) -> [f32; 256] {
     let mut map = Vec::with_capacity(256);
     for decade in 0..7 {
-        let steps = 1usize << decade;
+        let steps = 1usize << (if signed { decade } else { decade + 1 });
         let scale = 10f64.powi(decade - 6) as f32;
         let boundaries = linspace(steps + 1);
         for pair in boundaries.windows(2) {
             let mean = (pair[0] + pair[1]) / 2.0;
             map.push(scale * mean);
-            map.push(-scale * mean);
+            if signed {
+                map.push(-scale * mean);
+            }
         }
     }
     map.extend([0.0, 1.0]);
     map.sort_by(f32::total_cmp);
     std::array::from_fn(|i| map[i])
-});
+}
 
 static DYNAMIC_GRID: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let nearest = |value: f32| {

@@ -1,8 +1,10 @@
 //! A moment in blocks of bytes: 8-bit codes of a dynamic map, with one scale per 256 numbers.
 //!
 //! Dettmers et al. 2021, "8-bit Optimizers via Block-wise Quantization", <https://arxiv.org/abs/2110.02861>. The map
-//! spends its codes on seven decades: a sign, a run of zeros that counts decades, and a linear fraction.
+//! spends its codes on seven decades: a sign, a run of zeros that counts decades, and a linear fraction. Map, blocks and
+//! nearest code are those of bitsandbytes, but for its kernel for the CPU, which rounds to a grid first.
 
+use model::nf4::dynamic_map;
 use tch::{Kind, Tensor};
 
 /// Numbers under one scale.
@@ -25,10 +27,10 @@ pub struct Packed {
 impl Map {
     /// The map of numbers of both signs (the mean), or of no sign (the variance).
     pub fn new(signed: bool, device: tch::Device) -> Map {
-        let values = values(signed);
+        let values = dynamic_map(signed);
         let borders: Vec<f32> = values.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
         Map {
-            values: Tensor::from_slice(&values).to_device(device),
+            values: Tensor::from_slice(&values[..]).to_device(device),
             borders: Tensor::from_slice(&borders).to_device(device),
         }
     }
@@ -57,41 +59,11 @@ impl Map {
     }
 }
 
-/// The values of the dynamic map, ascending: 0, 1, and the middles of ever finer fractions from 1e-6 up.
-fn values(signed: bool) -> Vec<f32> {
-    const DECADES: i32 = 7;
-    let mut values = vec![0.0, 1.0];
-    for decade in 0..DECADES {
-        let steps = 1usize << (if signed { decade } else { decade + 1 });
-        let width = 0.9 / steps as f64;
-        for step in 0..steps {
-            let fraction = 0.1 + width * (step as f64 + 0.5);
-            let value = (fraction * 10f64.powi(decade - (DECADES - 1))) as f32;
-            values.push(value);
-            if signed {
-                values.push(-value);
-            }
-        }
-    }
-    values.sort_by(f32::total_cmp);
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use tch::Device;
 
     use super::*;
-
-    #[test]
-    fn a_byte_can_mean_every_value_of_either_map() {
-        for signed in [true, false] {
-            let values = values(signed);
-            assert_eq!(values.len(), 256);
-            assert_eq!(values[255], 1.0);
-            assert!(values.windows(2).all(|pair| pair[0] < pair[1]));
-        }
-    }
 
     #[test]
     fn what_is_packed_comes_back_within_a_step_of_the_map() {

@@ -1,5 +1,6 @@
 //! The training step, on tiny models of `fixtures/models` and on SmolLM2 where `setup` has fetched it.
 
+mod adamw8bit;
 mod answer;
 mod binary;
 mod gradient;
