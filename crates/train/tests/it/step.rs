@@ -6,6 +6,7 @@ mod binary;
 mod gradient;
 mod initial;
 mod killed;
+mod memory;
 mod parity;
 mod peft;
 mod resume;

@@ -34,8 +34,8 @@ fn base(folder: &Path, weights: &str) {
     fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
 }
 
-/// Prompts, and both arms' rows that answer them.
-fn experiment(folder: &Path) {
+/// Prompts, and both arms' rows that answer them, in so many words more than a few.
+fn experiment(folder: &Path, more: usize) {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -65,7 +65,8 @@ fn experiment(folder: &Path) {
         write(&format!("{arm}.md"), &format!("{system}\n"));
         let rows: String = (0..6)
             .map(|at| {
-                let output = format!("<think>\n{}\n</think>\n\n{}", words(at + 11), words(at + 23));
+                let long = " w10".repeat(more);
+                let output = format!("<think>\n{}\n</think>\n\n{}{long}", words(at + 11), words(at + 23));
                 let row = serde_json::json!({
                     "format": 1, "key": format!("{at:064}"), "instruction": words(at), "system_prompt": system,
                     "output": output,
@@ -90,9 +91,14 @@ pub struct Bench {
 impl Bench {
     /// With the weights of a fixture.
     pub fn new(fixture: &str) -> Self {
+        Self::with_answers(fixture, 0)
+    }
+
+    /// With answers of so many words more than a few.
+    pub fn with_answers(fixture: &str, words: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         base(&folder.path().join("base"), fixture);
-        experiment(folder.path());
+        experiment(folder.path(), words);
         Self { folder }
     }
 
@@ -106,28 +112,24 @@ impl Bench {
 
     /// The binary, on the arm `left`, one thread.
     pub fn train(&self, out: &str, more: &[&str]) -> Command {
+        let mut command = self.plain(out);
+        command.args(["--base", "base", "--grad-accum", "2", "--lora-rank", "4", "--max-seq-length", "64"]);
+        command.args(["--allow-ungated", "--arm", "left"]).args(more);
+        command
+    }
+
+    /// The same without any setting.
+    pub fn plain(&self, out: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
         command.current_dir(self.folder.path()).env("OMP_NUM_THREADS", "1").env("MKL_NUM_THREADS", "1");
-        command.args([
-            "--experiment",
-            "experiment.toml",
-            "--data",
-            "data",
-            "--base",
-            "base",
-            "--arm",
-            "left",
-        ]);
-        command.args(["--allow-ungated", "--grad-accum", "2", "--lora-rank", "4", "--device", "cpu"]);
-        command.args(["--max-seq-length", "64", "--progress", "plain", "--out", out]).args(more);
+        command.args(["--experiment", "experiment.toml", "--data", "data", "--out", out]);
+        command.args(["--device", "cpu", "--progress", "plain"]);
         command
     }
 
     /// Runs it to its end: exit code, standard output, standard error.
     pub fn run(&self, out: &str, more: &[&str]) -> (Option<i32>, String, String) {
-        let Output { status, stdout, stderr } = self.train(out, more).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        (status.code(), text(stdout), text(stderr))
+        finish(&mut self.train(out, more))
     }
 
     /// Starts it, and waits until its metrics show so many steps.
@@ -147,4 +149,11 @@ impl Bench {
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         lines.map(|line| (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap())).collect()
     }
+}
+
+/// Runs a command to its end: exit code, standard output, standard error.
+pub fn finish(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code(), text(stdout), text(stderr))
 }

@@ -59,6 +59,10 @@ fn layer_major_checkpointing_equals_autograd_through_whole_logits() {
         for (own, other) in sums.iter().zip(&expected) {
             assert!((own / other - 1.0).abs() < 1e-6, "{name}: {own} {other}");
         }
+        // Neither is the exact one. Held against the same gradients in f64, ours are 1.7e-6 off for Qwen3 and 3.3e-6 for
+        // Llama, those of autograd 1.6e-6 and 2.4e-6. No one sum makes the difference: products go into what is there
+        // already where autograd adds afterwards, norms and softmax are written out, and every adapter is 4e-7 to 1.9e-6
+        // apart, the first layer's no more than the last's. So 3e-6 is what f32 allows here.
         let apart = apart(&ours, &autograd);
         assert!(apart < 3e-6, "{name}: {apart:e}");
     }
@@ -76,8 +80,10 @@ fn methods_agree_whatever_is_grouped_quantised_or_dropped() {
         let seed = (dropout > 0.0).then_some(77);
         let plain = run(Method { checkpointing: false, group_tokens: 0 }, seed);
         for group_tokens in [1, 40, 1000] {
+            // The same sums in the same order: equal to the bit. What is left is room for kernels that choose their order by
+            // the memory they are given.
             let apart = apart(&run(Method { checkpointing: true, group_tokens }, seed), &plain);
-            assert!(apart < 3e-6, "groups of {group_tokens}, dropout {dropout}: {apart:e}");
+            assert!(apart < 3e-7, "groups of {group_tokens}, dropout {dropout}: {apart:e}");
         }
         if dropout > 0.0 {
             let other = apart(&run(CHECKPOINTED, Some(78)), &plain);
