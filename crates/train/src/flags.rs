@@ -1,8 +1,9 @@
 //! What may be typed after `cargo xtask train`, and nothing about what it means: that is `recipe` and `request`.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::recipe::{Dtype, Hold, Optimizer, Overlong, Quantization, Schedule};
 
@@ -82,9 +83,9 @@ pub struct Flags {
     /// Decides the initial adapter, the order of rows and dropout; the same on every machine [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
-    /// Where to train; auto takes the first GPU, or else the CPU
-    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
-    pub device: Device,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags say what they are")]
+    pub place: Place,
     /// Number format of the computation; auto is bf16 on a GPU and f32 on a CPU [default: auto]
     #[arg(long, value_enum)]
     pub dtype: Option<Dtype>,
@@ -114,7 +115,16 @@ pub struct Flags {
     pub progress: Progress,
 }
 
-/// Where to train.
+/// What every command that computes is told, `answer` too. Their --base and --quantization are no part of it: one may be
+/// left out where the other must not, and what they are by default differs.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Where to compute; auto takes the first GPU, or else the CPU
+    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
+    pub device: Device,
+}
+
+/// Where to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
     /// The first GPU, or else the CPU.
@@ -134,6 +144,16 @@ pub enum Progress {
     Plain,
     /// Nothing
     Hidden,
+}
+
+impl Display for Device {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
 }
 
 fn parse_device(text: &str) -> Result<Device, String> {

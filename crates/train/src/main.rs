@@ -99,11 +99,7 @@ fn train(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
 }
 
 fn options(flags: &Flags, prepared: &Prepared) -> anyhow::Result<Options> {
-    let device = device::parse(&match flags.device {
-        flags::Device::Auto => "auto".to_owned(),
-        flags::Device::Cpu => "cpu".to_owned(),
-        flags::Device::Cuda(index) => format!("cuda:{index}"),
-    })?;
+    let device = device::parse(&flags.place.device.to_string())?;
     let dtype = match prepared.recipe.dtype {
         Dtype::Auto => device::natural_kind(device),
         Dtype::F32 => tch::Kind::Float,

@@ -11,6 +11,7 @@ use model::adapter::Adapter;
 use model::base::Base;
 use model::device;
 use model::transformer::{LoadOptions, Model};
+use train::flags::Place;
 use train::plan::Frozen;
 use train::recipe::Quantization;
 use train::{forecast, prepare};
@@ -40,9 +41,8 @@ struct Flags {
     /// How the base's projections are held [default: as the adapter was trained, else none]
     #[arg(long, value_enum)]
     quantization: Option<Quantization>,
-    /// Where to compute
-    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    place: Place,
     /// The question
     prompt: String,
 }
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn answer(flags: &Flags) -> anyhow::Result<()> {
-    let device = device::parse(&flags.device)?;
+    let device = device::parse(&flags.place.device.to_string())?;
     let system = system(flags)?;
     let frozen = match &flags.adapter {
         Some(folder) => frozen(folder, flags.quantization.is_some())?,
