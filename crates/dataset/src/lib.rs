@@ -6,6 +6,7 @@
 
 pub mod arm;
 pub mod attempts;
+pub mod command;
 pub mod experiment;
 pub mod key;
 pub mod layout;

@@ -1,12 +1,12 @@
 //! The ledgers: how many rows, how fast, at what price.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use dataset::row::TokenStats;
-use dataset::{Experiment, Layout, Row};
+use dataset::{Experiment, Layout, Prompt, Row};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,8 +24,12 @@ pub struct ArmRows {
     pub path: PathBuf,
     /// Rows in it.
     pub rows: usize,
-    /// Prompts that have no row yet.
+    /// Prompts of the experiment that have a row.
+    pub answered: usize,
+    /// Prompts of the experiment that have no row yet.
     pub missing: usize,
+    /// Rows that answer no prompt of the experiment: of prompts that have left its file, or were changed in it.
+    pub strangers: usize,
     /// The ledger's length in bytes.
     pub bytes: u64,
     /// Lines that are not rows.
@@ -71,21 +75,32 @@ impl Tokens {
 }
 
 /// Which arms have answered which prompts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answered {
     /// From the prompt to the arms, by their place in the experiment.
-    arms: HashMap<String, HashSet<usize>>,
+    arms: HashMap<String, Vec<bool>>,
 }
 
 impl Answered {
-    /// Whether the arm at `place` has answered `prompt`.
-    pub fn has(&self, place: usize, prompt: &str) -> bool {
-        self.arms.get(prompt).is_some_and(|arms| arms.contains(&place))
+    /// Nothing is answered yet of these prompts.
+    fn new(prompts: &[Prompt], arms: usize) -> Self {
+        Self { arms: prompts.iter().map(|prompt| (prompt.text.clone(), vec![false; arms])).collect() }
     }
 
-    /// Prompts that fewer than `arms` arms have answered.
-    pub fn incomplete(&self, arms: usize) -> usize {
-        self.arms.values().filter(|answered| answered.len() < arms).count()
+    /// Notes a row. `None` where it answers no prompt of the experiment, or else whether it is the first.
+    fn insert(&mut self, place: usize, prompt: &str) -> Option<bool> {
+        let arms = self.arms.get_mut(prompt)?;
+        Some(!std::mem::replace(&mut arms[place], true))
+    }
+
+    /// Whether the arm at `place` has answered `prompt`.
+    pub fn has(&self, place: usize, prompt: &str) -> bool {
+        self.arms.get(prompt).is_some_and(|arms| arms[place])
+    }
+
+    /// Prompts that some arms have answered and others have not.
+    pub fn incomplete(&self) -> usize {
+        self.arms.values().filter(|arms| arms.contains(&true) && arms.contains(&false)).count()
     }
 }
 
@@ -96,21 +111,24 @@ impl Answered {
 pub fn read(
     experiment: &Experiment,
     layout: &Layout,
-    prompts: usize,
+    prompts: &[Prompt],
 ) -> Result<(Vec<ArmRows>, Answered), StateError> {
     let mut arms = Vec::new();
-    let mut answered = Answered::default();
+    let mut answered = Answered::new(prompts, experiment.arms.len());
     for (place, arm) in experiment.arms.iter().enumerate() {
         let path = layout.ledger(&arm.name);
-        let read = read_arm(&arm.name, &path, prompts, |prompt| {
-            answered.arms.entry(prompt.to_owned()).or_default().insert(place);
-        });
+        let read = read_arm(&arm.name, &path, prompts.len(), |prompt| answered.insert(place, prompt));
         arms.push(read.map_err(|source| StateError::File { path, source })?);
     }
     Ok((arms, answered))
 }
 
-fn read_arm(arm: &str, path: &Path, prompts: usize, mut answers: impl FnMut(&str)) -> io::Result<ArmRows> {
+fn read_arm(
+    arm: &str,
+    path: &Path,
+    prompts: usize,
+    mut answers: impl FnMut(&str) -> Option<bool>,
+) -> io::Result<ArmRows> {
     let mut read = ArmRows { arm: arm.to_owned(), path: path.to_owned(), ..ArmRows::default() };
     let mut times = Vec::new();
     match File::open(path) {
@@ -124,7 +142,10 @@ fn read_arm(arm: &str, path: &Path, prompts: usize, mut answers: impl FnMut(&str
                 match serde_json::from_slice::<Row>(&line) {
                     Ok(row) => {
                         times.extend(row.meta.timestamp.parse::<Timestamp>().ok());
-                        answers(&row.instruction);
+                        match answers(&row.instruction) {
+                            Some(is_first) => read.answered += usize::from(is_first),
+                            None => read.strangers += 1,
+                        }
                         read.add(&row);
                     }
                     Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
@@ -134,7 +155,7 @@ fn read_arm(arm: &str, path: &Path, prompts: usize, mut answers: impl FnMut(&str
             }
         }
     }
-    read.missing = prompts.saturating_sub(read.rows);
+    read.missing = prompts - read.answered;
     read.last_row = times.last().copied();
     read.rows_per_minute = rows_per_minute(&times);
     Ok(read)
@@ -148,6 +169,12 @@ impl ArmRows {
         self.escalated += usize::from(row.meta.escalated > 0);
         self.resampled += usize::from(row.meta.resampled > 0);
         self.tokens.add(&row.token_stats);
+    }
+
+    /// Whether rows are missing and none has arrived for so long that no run is likely to be asking.
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        let age = |last: Timestamp| now.duration_since(last).as_secs_f64();
+        self.missing > 0 && self.last_row.is_some_and(|last| age(last) > RATE_WINDOW)
     }
 
     /// Minutes until the arm is whole at the present rate.

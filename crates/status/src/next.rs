@@ -17,15 +17,16 @@ pub struct Step {
 
 /// Decides the next step. Rows come before the verdict and the verdict before training; a whole subset of the
 /// prompts (a smoke run) may be judged, so missing prompts alone do not hold the gate up once it has been asked.
+/// `command` spells a verb out for the files at hand.
 pub fn step(
     prompts: usize,
     arms: &[ArmRows],
     incomplete_pairs: usize,
     verdict: &Verdict,
     training: &[ArmTraining],
+    command: impl Fn(&str) -> String,
 ) -> Step {
-    let next =
-        |command: &str, reason: String| Step { command: Some(format!("cargo xtask {command}")), reason };
+    let next = |verb: &str, reason: String| Step { command: Some(command(verb)), reason };
     let missing: usize = arms.iter().map(|arm| arm.missing).sum();
     match verdict {
         _ if incomplete_pairs > 0 => next("gen", format!("{incomplete_pairs} pairs are not whole")),
@@ -66,7 +67,8 @@ mod tests {
                 finished,
             })
             .collect();
-        step(10, &arms, incomplete, verdict, &training).command.unwrap_or_default()
+        let command = |verb: &str| format!("cargo xtask {verb}");
+        step(10, &arms, incomplete, verdict, &training, command).command.unwrap_or_default()
     }
 
     #[test]

@@ -42,9 +42,9 @@ pub fn page(state: &State) -> String {
             page,
             "| {} | {}/{} | {} | {} | {} | {} | {} | {} |",
             arm.arm,
-            arm.rows,
+            arm.answered,
             state.prompts,
-            percent(arm.rows, state.prompts),
+            percent(arm.answered, state.prompts),
             count(arm.bytes),
             tally(&arm.finish_reasons),
             arm.escalated,
@@ -91,6 +91,13 @@ fn trouble(state: &State) -> Vec<String> {
     let mut found = Vec::new();
     if state.incomplete_pairs > 0 {
         found.push(format!("{} prompts are answered in only one arm", state.incomplete_pairs));
+    }
+    for arm in state.arms.iter().filter(|arm| arm.strangers > 0) {
+        found.push(format!(
+            "{}: {} rows answer no prompt of the experiment; its prompts file has changed since",
+            arm.path.display(),
+            arm.strangers
+        ));
     }
     for arm in state.arms.iter().filter(|arm| arm.unreadable > 0) {
         found.push(format!(

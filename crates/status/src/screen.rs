@@ -3,17 +3,28 @@
 use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
+use jiff::Timestamp;
 
 use crate::figures::{bytes, count, loss, percent, tally};
 use crate::state::State;
 use crate::verdict::Verdict;
 
-/// Draws the state as text, without colour.
-pub fn screen(state: &State) -> String {
+/// Draws the state as text, without colour. `now` tells whether rows still arrive.
+pub fn screen(state: &State, now: Timestamp) -> String {
     let mut text = format!("{} · {} · {}\n\n", state.experiment, state.model, state.data.display());
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{}", rows(state));
-    let _ = writeln!(text, "\nincomplete pairs  {}", state.incomplete_pairs);
+    let _ = writeln!(text, "{}", rows(state, now));
+    let last = state.arms.iter().filter_map(|arm| arm.last_row).max();
+    let _ =
+        writeln!(text, "\nlast row          {}", last.map_or_else(|| "-".into(), |time| time.to_string()));
+    let _ = writeln!(text, "incomplete pairs  {}", state.incomplete_pairs);
+    for arm in state.arms.iter().filter(|arm| arm.strangers > 0) {
+        let _ = writeln!(
+            text,
+            "other rows        {} of {} answer no prompt of the experiment",
+            arm.strangers, arm.arm
+        );
+    }
     let _ = writeln!(text, "lost attempts     {} ({})", state.lost.count(), tally(&state.lost.reasons));
     let _ = writeln!(text, "429s survived     {}", state.lost.throttled);
     let _ = writeln!(text, "cost so far       ${:.2}", state.cost);
@@ -40,7 +51,7 @@ pub(crate) fn verdict(verdict: &Verdict) -> String {
     }
 }
 
-fn rows(state: &State) -> Table {
+fn rows(state: &State, now: Timestamp) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header([
@@ -60,12 +71,13 @@ fn rows(state: &State) -> Table {
     for arm in &state.arms {
         table.add_row([
             arm.arm.clone(),
-            format!("{}/{}", arm.rows, state.prompts),
-            percent(arm.rows, state.prompts),
+            format!("{}/{}", arm.answered, state.prompts),
+            percent(arm.answered, state.prompts),
             bytes(arm.bytes),
             arm.rows_per_minute.map_or_else(|| "-".into(), |rate| format!("{rate:.1}")),
             match arm.minutes_left() {
                 _ if arm.missing == 0 => "done".into(),
+                _ if arm.is_idle(now) => "idle".into(),
                 Some(minutes) => format!("{minutes:.0} min"),
                 None => "-".into(),
             },

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dataset::prompt::PromptError;
-use dataset::{Experiment, Layout};
+use dataset::{Experiment, Layout, command};
 use serde::Serialize;
 
 use crate::generation::{self, ArmRows};
@@ -65,8 +65,8 @@ impl State {
     /// [`StateError`]: prompts that do not parse, or a file that exists and cannot be read.
     pub fn read(experiment: &Experiment, layout: &Layout, models: &Path) -> Result<Self, StateError> {
         let prompts = experiment.prompts()?;
-        let (arms, answered) = generation::read(experiment, layout, prompts.len())?;
-        let incomplete_pairs = answered.incomplete(experiment.arms.len());
+        let (arms, answered) = generation::read(experiment, layout, &prompts)?;
+        let incomplete_pairs = answered.incomplete();
         let lost = traffic::read(layout, |arm, prompt| {
             let place = experiment.arms.iter().position(|it| it.name == arm);
             place.is_some_and(|place| answered.has(place, prompt))
@@ -78,7 +78,14 @@ impl State {
             arms.iter().map(|arm| arm.tokens).chain([lost.tokens]).fold(0.0, |cost, tokens| {
                 cost + experiment.price.dollars(tokens.input, tokens.billed_output)
             });
-        let next = next::step(prompts.len(), &arms, incomplete_pairs, &verdict, &training);
+        let next = next::step(prompts.len(), &arms, incomplete_pairs, &verdict, &training, |verb| {
+            let command = command::command(verb, experiment, layout);
+            let is_usual = models == Path::new("models").join(&experiment.name);
+            match verb.starts_with("train") && !is_usual {
+                true => format!("{command} --out {}", command::quoted(models)),
+                false => command,
+            }
+        });
         Ok(Self {
             experiment: experiment.name.clone(),
             path: experiment.path.clone(),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dataset::Experiment;
+use jiff::Timestamp;
 use status::flags::StatusFlags;
 use status::{State, screen};
 
@@ -22,7 +23,7 @@ fn run(flags: &StatusFlags) -> anyhow::Result<()> {
         let state = State::read(&experiment, &layout, &models)?;
         let text = match flags.json {
             true => format!("{}\n", serde_json::to_string_pretty(&state)?),
-            false => screen::screen(&state),
+            false => screen::screen(&state, Timestamp::now()),
         };
         // Home and clear, so that a watched screen stays in place; never in JSON, which a program reads line by line.
         let clear = if flags.watch.is_some() && !flags.json { "\x1b[H\x1b[2J" } else { "" };

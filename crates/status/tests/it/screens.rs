@@ -170,7 +170,33 @@ fn a_row_after_the_verdict_makes_it_stale() {
     std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "\n").unwrap();
     let state: serde_json::Value = serde_json::from_str(&bench.run(STATUS, &["--json"])).unwrap();
     assert_eq!(state["verdict"]["state"], "stale");
-    assert_eq!(state["next"]["command"], "cargo xtask gate");
+    assert!(state["next"]["command"].as_str().unwrap().starts_with("cargo xtask gate "));
+}
+
+#[test]
+fn rows_of_other_prompts_are_not_progress() {
+    let bench = Bench::new(1);
+    bench.write("prompts.jsonl", &[1, 2, 3].map(prompt).join(""));
+    let state: serde_json::Value = serde_json::from_str(&bench.run(STATUS, &["--json"])).unwrap();
+    let shown = ["rows", "answered", "missing", "strangers"].map(|figure| state["arms"][0][figure].as_u64());
+    assert_eq!(shown, [Some(2), Some(1), Some(2), Some(1)]);
+    assert_eq!(state["incomplete_pairs"], 1, "question 0 is asked of nobody any more");
+    let page = bench.run(HANDOFF, &[]);
+    assert!(page.contains("| control | 1/3 | 33.3 % |"), "{page}");
+    assert!(page.contains("sft_control.jsonl: 1 rows answer no prompt of the experiment"), "{page}");
+}
+
+#[test]
+fn the_next_command_works_on_the_same_files() {
+    let bench = Bench::new(2);
+    let next = |bench: &Bench| {
+        let state: serde_json::Value = serde_json::from_str(&bench.run(STATUS, &["--json"])).unwrap();
+        state["next"]["command"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next(&bench), "cargo xtask gate --experiment experiment.toml --data data");
+    bench.judge(Verdict::Pass);
+    let train = "cargo xtask train --arm all --experiment experiment.toml --data data --out models";
+    assert_eq!(next(&bench), train);
 }
 
 #[test]
