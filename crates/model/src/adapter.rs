@@ -175,7 +175,8 @@ impl Adapter {
 }
 
 const CONFIG: &str = "adapter_config.json";
-const WEIGHTS: &str = "adapter_model.safetensors";
+/// The file of an adapter's numbers, in its folder.
+pub const WEIGHTS: &str = "adapter_model.safetensors";
 
 fn load_config(path: &Path) -> Result<LoraConfig, Error> {
     let value: Value =

@@ -36,5 +36,7 @@ pub mod pace;
 
 pub mod export;
 
+pub mod lock;
+
 #[cfg(feature = "libtorch")]
 pub mod run;

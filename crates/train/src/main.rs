@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use model::device;
+use model::{device, transformer};
 use progress::{Mode, Progress};
 use train::flags::{self, Flags};
 use train::forecast::{self, Place};
@@ -12,7 +12,7 @@ use train::prepare::{self, Planned, PrepareError, Prepared};
 use train::recipe::Dtype;
 use train::run::{self, Ending, Options, Outcome, RunError};
 use train::step::interrupt::{EXIT, Stop};
-use train::step::trainer;
+use train::step::{checkpoint, trainer};
 use train::{export, report};
 
 /// The input is wrong, or does not fit the device.
@@ -48,12 +48,21 @@ fn main() -> ExitCode {
 
 fn is_wrong_input(error: &anyhow::Error) -> bool {
     let run = error.downcast_ref().is_some_and(|error| match error {
-        RunError::Prepare(_) | RunError::Initial(_) | RunError::InitialShape { .. } | RunError::Lora(_) => {
-            true
-        }
-        RunError::Train { source, .. } => {
-            matches!(**source, trainer::Error::Unfinished { .. } | trainer::Error::LongestRow { .. })
-        }
+        RunError::Prepare(_)
+        | RunError::Initial(_)
+        | RunError::InitialShape { .. }
+        | RunError::Lora(_)
+        | RunError::Lock(_)
+        | RunError::Model(transformer::Error::Weights(_) | transformer::Error::Adapter(_)) => true,
+        RunError::Train { source, .. } => match &**source {
+            trainer::Error::Checkpoint(
+                checkpoint::Error::Recipe { .. }
+                | checkpoint::Error::Rows { .. }
+                | checkpoint::Error::Content { .. },
+            ) => true,
+            trainer::Error::Unfinished { .. } | trainer::Error::LongestRow { .. } => true,
+            _ => false,
+        },
         _ => false,
     });
     let export =

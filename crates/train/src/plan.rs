@@ -56,6 +56,9 @@ pub struct Course {
     pub template_sha256: String,
     /// SHA-256 of `tokenizer.json`.
     pub tokenizer_sha256: String,
+    /// SHA-256 of the weights of the adapter that training starts from; absent where it is a fresh one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_sha256: Option<String>,
 }
 
 /// What one arm is trained on.
@@ -87,6 +90,8 @@ pub struct BaseHashes {
     pub template: String,
     /// Of `tokenizer.json`.
     pub tokenizer: String,
+    /// Of the adapter that training starts from, where it is not a fresh one.
+    pub initial: Option<String>,
 }
 
 /// One setting that is not the same in two plans.
@@ -136,6 +141,7 @@ impl Plan {
                 base_sha256: base.base.clone(),
                 template_sha256: base.template.clone(),
                 tokenizer_sha256: base.tokenizer.clone(),
+                initial_sha256: base.initial.clone(),
             },
             data: Data {
                 arm: ledger.arm.clone(),
@@ -180,7 +186,8 @@ fn tokens(steps: &[Vec<usize>], examples: &[Example]) -> (u64, u64) {
     })
 }
 
-/// What is not the same in two frozen plans, in the order of their keys.
+/// What is not the same in two frozen plans, in the order of their keys. A base or an adapter to start from that lies in
+/// another place is the same by its hash.
 ///
 /// # Errors
 /// [`PlanError`], which would be a fault of ours.
@@ -189,7 +196,13 @@ pub fn difference(left: &Frozen, right: &Frozen) -> Result<Vec<Difference>, Plan
     flatten("", &toml::Value::try_from(left)?, &mut ours);
     flatten("", &toml::Value::try_from(right)?, &mut theirs);
     let keys: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let unequal = keys.into_iter().filter(|&key| ours.get(key) != theirs.get(key));
+    let course = [&left.course, &right.course];
+    let moved = |key: &str| match key {
+        "recipe.base" => course[0].base_sha256 == course[1].base_sha256,
+        "recipe.lora.init" => course[0].initial_sha256 == course[1].initial_sha256,
+        _ => false,
+    };
+    let unequal = keys.into_iter().filter(|&key| ours.get(key) != theirs.get(key) && !moved(key));
     Ok(unequal
         .map(|key| Difference {
             key: key.clone(),
@@ -282,7 +295,8 @@ mod tests {
     fn plan(typed: &[&str], rows: usize, arm: &str) -> Plan {
         let flags = Flags::parse_from([&["train", "--base", "b"], typed].concat());
         let recipe = Recipe::freeze(&flags, &Section::default(), "2026-01-02").unwrap();
-        let base = BaseHashes { base: "x".into(), template: "y".into(), tokenizer: "z".into() };
+        let base =
+            BaseHashes { base: "x".into(), template: "y".into(), tokenizer: "z".into(), initial: None };
         let ledger = Ledger {
             arm: arm.into(),
             path: arm.into(),
@@ -336,6 +350,19 @@ mod tests {
             keys,
             [("recipe.lora.rank", Some("16"), Some("8")), ("recipe.warmup_steps", None, Some("1"))]
         );
+    }
+
+    #[test]
+    fn the_same_base_in_another_place_is_the_same_and_other_bytes_in_its_place_are_not() {
+        let plan = plan(&["--init-adapter", "a"], 10, "aba").frozen;
+        let mut other = plan.clone();
+        (other.recipe.base, other.recipe.lora.init) = ("elsewhere".into(), Some("b".into()));
+        assert_eq!(difference(&plan, &other).unwrap(), []);
+        other = plan.clone();
+        other.course.initial_sha256 = Some("w".into());
+        other.course.base_sha256 = "v".into();
+        let keys: Vec<String> = difference(&plan, &other).unwrap().into_iter().map(|d| d.key).collect();
+        assert_eq!(keys, ["course.base_sha256", "course.initial_sha256"]);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! arm gets its plan. Nothing is written here.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dataset::experiment::ExperimentError;
 use dataset::prompt::PromptError;
 use dataset::{Experiment, Layout};
+use model::adapter::WEIGHTS;
 use model::base::{self, Base};
 use sha2::{Digest, Sha256};
 
@@ -35,6 +37,12 @@ pub struct Prepared {
     pub base: Base,
     /// The base's files and their hashes.
     pub base_files: Vec<File>,
+    /// The weights of the adapter to start from, if there is one that can be read.
+    pub initial: Option<File>,
+    /// The verdict that the rows were read under, where there is one.
+    pub verdict: Option<File>,
+    /// SHA-256 of this program's executable; empty where it cannot be read.
+    pub code: String,
     /// The base's template and tokenizer.
     pub chat: Chat,
     /// Rows by prompt.
@@ -98,6 +106,11 @@ pub enum PrepareError {
         lines(.differences)
     )]
     AnotherRecipe { folder: PathBuf, differences: Vec<Difference> },
+    #[error(
+        "{folder} holds an arm of this experiment under another plan, and only their data may differ; give this one the same settings, or train both into another --out{}",
+        lines(.differences)
+    )]
+    AnotherArm { folder: PathBuf, differences: Vec<Difference> },
     #[error(transparent)]
     Plan(#[from] PlanError),
 }
@@ -112,11 +125,21 @@ pub fn prepare(flags: &Flags, today: &str) -> Result<Prepared, PrepareError> {
     let chosen = choose(&experiment, &flags.arm)?;
     let out = flags.out.clone().unwrap_or_else(|| Path::new("models").join(&experiment.name));
     let section: Section = experiment.section("train")?;
-    let begun = chosen.iter().find_map(|arm| read_frozen(&out.join(arm)).transpose()).transpose()?;
+    // The day is one for all arms, whenever each of them is trained.
+    let mut arms = experiment.arms.iter();
+    let begun = arms.find_map(|arm| read_frozen(&out.join(&arm.name)).transpose()).transpose()?;
     let day = begun.map_or_else(|| today.to_owned(), |frozen| frozen.recipe.day);
     let recipe = Recipe::freeze(flags, &section, &day)?;
 
     let (pairs, missing) = read_pairs(&experiment, &layout, &chosen, flags.allow_ungated)?;
+    // Hashed now: when training ends, hours later, another file may lie there.
+    let hashed = |path: PathBuf| {
+        let sha256 = base::sha256(&path).ok()?;
+        Some(File { path: path.display().to_string(), sha256 })
+    };
+    let verdict = hashed(layout.verdict());
+    let code = std::env::current_exe().ok().and_then(hashed).map_or_else(String::new, |file| file.sha256);
+    let initial = recipe.lora.init.as_ref().and_then(|folder| hashed(folder.join(WEIGHTS)));
     if recipe.hold == Hold::Tokens && !missing.is_empty() {
         return Err(PrepareError::HoldAlone(missing.join(", ")));
     }
@@ -127,7 +150,22 @@ pub fn prepare(flags: &Flags, today: &str) -> Result<Prepared, PrepareError> {
     let base_files = base.hashes()?.into_iter();
     let base_files =
         base_files.map(|(path, sha256)| File { path: path.display().to_string(), sha256 }).collect();
-    Ok(Prepared { experiment, layout, recipe, base, base_files, chat, pairs, examples, chosen, missing, out })
+    Ok(Prepared {
+        experiment,
+        layout,
+        recipe,
+        base,
+        base_files,
+        initial,
+        verdict,
+        code,
+        chat,
+        pairs,
+        examples,
+        chosen,
+        missing,
+        out,
+    })
 }
 
 /// Makes the chat of a base: its tokenizer and its template as of `day`.
@@ -157,6 +195,7 @@ impl Prepared {
             base: sha256(files.as_bytes()),
             template: sha256(self.chat.template.source().as_bytes()),
             tokenizer: sha256(self.chat.tokenizer.json().as_bytes()),
+            initial: self.initial.as_ref().map(|file| file.sha256.clone()),
         };
         let ledgers = self.pairs.arms.iter().filter(|ledger| self.chosen.contains(&ledger.arm));
         let plans = ledgers
@@ -177,6 +216,24 @@ impl Prepared {
             true => Ok(true),
             false => Err(PrepareError::AnotherRecipe { folder, differences }),
         }
+    }
+
+    /// Compares `plan` with those of the arms beside it, of which none is trained now: an arm under another plan is no
+    /// counterpart of this one.
+    ///
+    /// # Errors
+    /// [`PrepareError::AnotherArm`] with every difference.
+    pub fn check_beside(&self, plan: &Plan) -> Result<(), PrepareError> {
+        for arm in self.experiment.arms.iter().filter(|arm| !self.chosen.contains(&arm.name)) {
+            let folder = self.out.join(&arm.name);
+            let Some(held) = read_frozen(&folder)? else { continue };
+            let mut differences = difference(&held, &plan.frozen)?;
+            differences.retain(|difference| !difference.key.starts_with("data."));
+            if !differences.is_empty() {
+                return Err(PrepareError::AnotherArm { folder, differences });
+            }
+        }
+        Ok(())
     }
 
     /// Where the adapter of `plan` goes.
@@ -230,7 +287,7 @@ fn read_frozen(folder: &Path) -> Result<Option<Frozen>, PrepareError> {
         Ok(text) => {
             toml::from_str(&text).map(Some).map_err(|source| PrepareError::FrozenForm { path, source })
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(PrepareError::Frozen { path, source }),
     }
 }

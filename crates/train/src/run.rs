@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use model::adapter::Adapter;
+use model::adapter::{Adapter, WEIGHTS};
 use model::device;
 use model::lora::LoraConfig;
 use model::transformer::{LoadOptions, Model};
@@ -14,11 +14,12 @@ use progress::{Bar, Progress};
 
 use crate::data::ArmExamples;
 use crate::forecast;
+use crate::lock::{Lock, LockError};
 use crate::pace::{Held, Pace};
 use crate::plan::Plan;
 use crate::prepare::{Planned, PrepareError, Prepared, RECIPE};
 use crate::record::metrics::{Line, Metrics, MetricsError};
-use crate::record::provenance::{Circumstances, File, Provenance};
+use crate::record::provenance::{Circumstances, Provenance};
 use crate::record::tensorboard::Events;
 use crate::record::{card, chart, provenance};
 use crate::step::gradient::Row;
@@ -100,6 +101,9 @@ pub enum RunError {
     /// Another run's folder.
     #[error(transparent)]
     Prepare(Box<PrepareError>),
+    /// Another process's folder, or one that cannot be written to.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -135,8 +139,9 @@ pub fn run(
     let mut open = Vec::new();
     for plan in &planned.plans {
         let folder = prepared.folder(plan);
+        prepared.check_beside(plan)?;
         let begun = prepared.is_begun(plan)?;
-        if begun && folder.join(provenance::FILE).is_file() {
+        if begun && [provenance::FILE, WEIGHTS].iter().all(|name| folder.join(name).is_file()) {
             outcomes.push(outcome(plan, folder, Ending::AlreadyTrained)?);
         } else {
             open.push(plan);
@@ -146,6 +151,9 @@ pub fn run(
         return Ok(outcomes);
     }
     let initial = initial(prepared, &lora)?;
+    // Before the base is loaded: a folder that is in use or not writable shows at once.
+    let locks = open.iter().map(|plan| Lock::take(&prepared.folder(plan)));
+    let _locks = locks.collect::<Result<Vec<_>, _>>()?;
     let bar = progress.bar("load", prepared.base.config.layers as u64);
     let load = LoadOptions {
         device: options.device,
@@ -222,6 +230,7 @@ fn train(
     let schedule = plan.schedule;
     let job = Job {
         recipe: &prepared.recipe,
+        base: &plan.frozen.course.base_sha256,
         rows: &rows,
         steps: plan.steps(),
         rate: &|step| schedule.rate(step as u32),
@@ -242,9 +251,9 @@ fn train(
             progress.say(&slow.warning(line.step, Held { peak: line.peak_memory_bytes, free, total }));
         }
         record.take(&event);
-        // Training without a record of it is not wanted: the step in hand is kept, and the run stops.
+        // Training without a record of it is not wanted. A checkpoint of this step would leave a gap in its metrics.
         if record.failed.is_some() {
-            stop.ask();
+            stop.ask_at_once();
         }
     });
     bar.finish();
@@ -268,7 +277,6 @@ fn train(
 
 /// Writes what is known before the first step.
 fn begin(prepared: &Prepared, plan: &Plan, folder: &Path) -> Result<(), RunError> {
-    std::fs::create_dir_all(folder).map_err(|source| RunError::Write { path: folder.to_owned(), source })?;
     let recipe = toml::to_string(&plan.frozen).map_err(|error| PrepareError::Plan(error.into()))?;
     write(&folder.join(RECIPE), &recipe)?;
     write(&folder.join("tokenizer.json"), prepared.chat.tokenizer.json())?;
@@ -282,21 +290,16 @@ fn finish(prepared: &Prepared, plan: &Plan, folder: &Path, options: &Options) ->
     let Some(ledger) = prepared.pairs.arms.iter().find(|ledger| ledger.arm == plan.frozen.data.arm) else {
         return Ok(());
     };
-    let verdict = prepared.layout.verdict();
-    let hash = |path: &Path| model::base::sha256(path).ok();
     let circumstances = Circumstances {
         made_at: jiff::Timestamp::now().to_string(),
         device: match options.device {
             tch::Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".into(),
         },
-        verdict: hash(&verdict).map(|sha256| File { path: verdict.display().to_string(), sha256 }),
+        verdict: prepared.verdict.clone(),
         base_files: prepared.base_files.clone(),
-        initial_adapter: prepared.recipe.lora.init.as_ref().and_then(|folder| {
-            let path = folder.join("adapter_model.safetensors");
-            hash(&path).map(|sha256| File { path: path.display().to_string(), sha256 })
-        }),
-        code_sha256: std::env::current_exe().ok().and_then(|path| hash(&path)).unwrap_or_default(),
+        initial_adapter: prepared.initial.clone(),
+        code_sha256: prepared.code.clone(),
     };
     let provenance = Provenance::new(&plan.frozen, ledger, circumstances);
     write(&folder.join(chart::FILE), &chart::svg(&lines))?;

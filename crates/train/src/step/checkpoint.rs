@@ -31,6 +31,9 @@ pub struct State {
     pub step: u64,
     /// The recipe that they were taken by.
     pub recipe: Recipe,
+    /// SHA-256 over the base's files; older checkpoints do not say, and are known by its name alone.
+    #[serde(default)]
+    pub base: String,
     /// [`fingerprint`] of the rows and their order.
     pub rows: String,
 }
@@ -49,7 +52,9 @@ pub struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system.
-    #[error("cannot write or read the checkpoint at {path}")]
+    #[error(
+        "cannot write or read the checkpoint at {path}; once that is mended, --resume goes on from the last whole one"
+    )]
     Io {
         /// Where.
         path: PathBuf,
@@ -147,7 +152,7 @@ pub fn save(run: &Path, checkpoint: &Checkpoint) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// Any of [`Error`].
-pub fn load(path: &Path, recipe: &Recipe, rows: &str) -> Result<Checkpoint, Error> {
+pub fn load(path: &Path, recipe: &Recipe, base: &str, rows: &str) -> Result<Checkpoint, Error> {
     let read = |name: &str| {
         let path = path.join(name);
         fs::read(&path).map_err(|source| Error::Io { path, source })
@@ -158,7 +163,7 @@ pub fn load(path: &Path, recipe: &Recipe, rows: &str) -> Result<Checkpoint, Erro
     if state.format != FORMAT {
         return Err(content("state.json", format!("its format is {}, not {FORMAT}", state.format)));
     }
-    let differences = differences(&state.recipe, recipe);
+    let differences = differences(&state, recipe, base);
     if !differences.is_empty() {
         return Err(Error::Recipe { path: path.into(), differences });
     }
@@ -184,8 +189,8 @@ pub fn clear(run: &Path) -> Result<(), Error> {
 
 impl State {
     /// A state of this format.
-    pub fn new(step: u64, recipe: &Recipe, rows: &str) -> State {
-        State { format: FORMAT, step, recipe: recipe.clone(), rows: rows.to_owned() }
+    pub fn new(step: u64, recipe: &Recipe, base: &str, rows: &str) -> State {
+        State { format: FORMAT, step, recipe: recipe.clone(), base: base.to_owned(), rows: rows.to_owned() }
     }
 }
 
@@ -202,15 +207,22 @@ fn all(run: &Path) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// Settings that differ, as `key: then → now`. How often to save changes no number.
-fn differences(then: &Recipe, now: &Recipe) -> Vec<String> {
-    let flat = |recipe: &Recipe| {
+/// Settings that differ, as `key: then → now`. How often to save changes no number, what the run began with is in the
+/// checkpoint, and the base is the same wherever it lies.
+fn differences(then: &State, now: &Recipe, base: &str) -> Vec<String> {
+    let by_name = then.base.is_empty();
+    let flat = |recipe: &Recipe, base: &str| {
         let mut out = BTreeMap::new();
         flatten("", &serde_json::to_value(recipe).unwrap_or_default(), &mut out);
         out.remove("save_every");
+        out.remove("lora.init");
+        if !by_name {
+            out.remove("base");
+            out.insert("the base's sha256".to_owned(), base.to_owned());
+        }
         out
     };
-    let (then, now) = (flat(then), flat(now));
+    let (then, now) = (flat(&then.recipe, &then.base), flat(now, base));
     let keys: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let absent = "absent".to_owned();
     keys.into_iter()

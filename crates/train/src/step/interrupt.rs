@@ -8,7 +8,10 @@ pub const EXIT: i32 = 130;
 
 /// Whether someone asked to stop. Clones look at the same wish.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    at_once: Arc<AtomicBool>,
+}
 
 impl Stop {
     /// Listens for Ctrl-C from now on. `told` is called at the first one, from a thread of its own.
@@ -36,11 +39,21 @@ impl Stop {
 
     /// Asks to stop.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks to stop without another checkpoint: the step in hand could not be recorded, and is to be taken again.
+    pub fn ask_at_once(&self) {
+        self.at_once.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no checkpoint is wanted any more.
+    pub fn asked_at_once(&self) -> bool {
+        self.at_once.load(Ordering::Relaxed)
     }
 
     /// Whether someone asked.
     pub fn asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed)
     }
 }

@@ -24,6 +24,8 @@ use crate::record::metrics::Line;
 pub struct Job<'a> {
     /// The settings.
     pub recipe: &'a Recipe,
+    /// SHA-256 over the base's files.
+    pub base: &'a str,
     /// All rows of the arm.
     pub rows: &'a [Row],
     /// Which of them each step sees, in order.
@@ -89,7 +91,7 @@ pub enum Error {
     /// The loss or the gradient is no number.
     #[error("the {what} of step {step} is {value}{}; nothing of this step was kept, and {}", .row.map(|row| format!(", from row {row}")).unwrap_or_default(), kept(.checkpoint))]
     NotFinite {
-        /// loss or gradient norm.
+        /// loss, gradient norm or adapter.
         what: &'static str,
         /// The step, from 1.
         step: u64,
@@ -171,7 +173,7 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
     match checkpoint::latest(job.folder) {
         Some((step, _)) if !job.resume => return Err(Error::Unfinished { folder: job.folder.into(), step }),
         Some((at, path)) => {
-            let checkpoint = checkpoint::load(&path, recipe, &fingerprint)?;
+            let checkpoint = checkpoint::load(&path, recipe, job.base, &fingerprint)?;
             model.set_adapter(&checkpoint.adapter)?;
             optimizer.restore(checkpoint.state.step, &checkpoint.optimizer)?;
             (step, saved) = (at, Some(path));
@@ -187,19 +189,20 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
 
     while step < job.steps.len() as u64 {
         if stop.asked() {
-            save(model, job, &optimizer, &fingerprint, step, on)?;
+            save(model, job, &optimizer, &fingerprint, step, saved.as_ref(), on)?;
             return Ok(End::Interrupted { step });
         }
         let line = take(model, job, method, &mut optimizer, step, saved.as_ref())?;
         step += 1;
         on(Event::Step(line));
+        if stop.asked_at_once() {
+            return Ok(End::Interrupted { step });
+        }
         if step.is_multiple_of(u64::from(recipe.save_every)) && step < job.steps.len() as u64 {
-            saved = Some(save(model, job, &optimizer, &fingerprint, step, on)?);
+            saved = Some(save(model, job, &optimizer, &fingerprint, step, saved.as_ref(), on)?);
         }
     }
-    if let Some(adapter) = model.adapter() {
-        adapter.save(job.folder, &recipe.base)?;
-    }
+    trained(model, step, saved.as_ref())?.save(job.folder, &recipe.base)?;
     let difference = reload::check(model, job.folder, longest)?;
     on(Event::Checked { difference });
     checkpoint::clear(job.folder)?;
@@ -274,13 +277,28 @@ fn save(
     optimizer: &AdamW,
     rows: &str,
     step: u64,
+    saved: Option<&PathBuf>,
     on: &mut dyn FnMut(Event),
 ) -> Result<PathBuf, Error> {
-    let Some(adapter) = model.adapter() else { return Err(Error::Empty) };
-    let state = State::new(step, job.recipe, rows);
+    let adapter = trained(model, step, saved)?;
+    let state = State::new(step, job.recipe, job.base, rows);
     let path = checkpoint::save(job.folder, &Checkpoint { state, adapter, optimizer: optimizer.state() })?;
     on(Event::Saved { step, path: path.clone() });
     Ok(path)
+}
+
+/// The adapter after `step` steps. A step of good gradients can still leave what is no number, at a rate that is far too
+/// high: that is no good checkpoint, and no adapter.
+fn trained(model: &Model, step: u64, saved: Option<&PathBuf>) -> Result<Adapter, Error> {
+    let adapter = model.adapter().ok_or(Error::Empty)?;
+    let mut values = adapter.matrices.values().flat_map(|matrix| &matrix.values);
+    match values.find(|value| !value.is_finite()) {
+        None => Ok(adapter),
+        Some(&value) => {
+            let (value, checkpoint) = (f64::from(value), saved.cloned());
+            Err(Error::NotFinite { what: "adapter", step, row: None, value, checkpoint })
+        }
+    }
 }
 
 /// tch's operators panic with libtorch's words; out of memory is one of them, and is no fault of ours.

@@ -34,7 +34,7 @@ fn plan(typed: &[&str]) -> Plan {
     let flags = Flags::parse_from([&["train"], typed].concat());
     let flags = Flags { base: flags.base.or(Some("Qwen/Qwen3-8B".into())), ..flags };
     let recipe = Recipe::freeze(&flags, &Section::default(), "2026-01-02").unwrap();
-    let base = BaseHashes { base: "x".into(), template: "y".into(), tokenizer: "z".into() };
+    let base = BaseHashes { base: "x".into(), template: "y".into(), tokenizer: "z".into(), initial: None };
     let ledger = Ledger {
         arm: "aba".into(),
         path: "aba".into(),

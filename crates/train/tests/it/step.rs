@@ -7,6 +7,7 @@ mod gradient;
 mod initial;
 mod killed;
 mod memory;
+mod misuse;
 mod parity;
 mod peft;
 mod resume;

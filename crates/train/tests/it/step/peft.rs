@@ -27,6 +27,7 @@ fn peft_computes_the_same_from_what_a_run_leaves() {
     let folder = out.path().join("adapter");
     let job = Job {
         recipe: &recipe,
+        base: "b",
         rows: &rows,
         steps: &steps,
         rate: &|_| 1e-2,

@@ -18,12 +18,24 @@ const TYPED: [&str; 8] =
 
 /// Trains twelve steps, asking to stop after `stop_after` of them.
 fn train(folder: &Path, recipe: &Recipe, rows: &[Row], resume: bool, stop_after: u64) -> Result<End, Error> {
+    train_on("b", folder, recipe, rows, resume, stop_after)
+}
+
+/// The same on a base of this hash.
+fn train_on(
+    base: &str,
+    folder: &Path,
+    recipe: &Recipe,
+    rows: &[Row],
+    resume: bool,
+    stop_after: u64,
+) -> Result<End, Error> {
     let lora = LoraConfig { dropout: recipe.lora.dropout, ..LoraConfig::all(4, 16.0) };
     let mut model = load(&fixture("llama-tied"), lora, Quantization::Nf4 { double: false });
     let steps: Vec<Vec<usize>> = (0..12).map(|step| vec![step % 6, (step * 5 + 1) % 6]).collect();
     let initial = model.adapter().unwrap();
     let rate = |step: u64| 1e-2 * (1.0 - step as f64 / 12.0);
-    let job = Job { recipe, rows, steps: &steps, rate: &rate, initial: &initial, folder, resume };
+    let job = Job { recipe, base, rows, steps: &steps, rate: &rate, initial: &initial, folder, resume };
     let stop = Stop::default();
     run(&mut model, &job, &stop, &mut |event| {
         if matches!(&event, Event::Step(line) if line.step == stop_after) {
@@ -72,8 +84,11 @@ fn a_checkpoint_of_another_recipe_is_refused_with_the_difference() {
     others.swap(0, 1);
     let error = train(out.path(), &recipe(&TYPED), &others, true, 0).unwrap_err().to_string();
     assert!(error.contains("made on other rows"), "{error}");
-    // How often to save is nobody's business but the disk's.
-    let rarer = recipe(&[&TYPED[..4], &["--save-every", "7", "--max-seq-length", "40"]].concat());
+    let error = train_on("c", out.path(), &recipe(&TYPED), &rows(), true, 0).unwrap_err().to_string();
+    assert!(error.contains("the base's sha256: b then, c now"), "{error}");
+    // How often to save is nobody's business but the disk's, and where the base lies nobody's but the user's.
+    let mut rarer = recipe(&[&TYPED[..4], &["--save-every", "7", "--max-seq-length", "40"]].concat());
+    rarer.base = "elsewhere".into();
     assert_eq!(train(out.path(), &rarer, &rows(), true, 0).unwrap(), End::Done);
 }
 
@@ -101,6 +116,7 @@ fn a_loss_that_is_no_number_stops_with_step_row_and_checkpoint() {
     let folder = out.path();
     let job = Job {
         recipe: &recipe,
+        base: "b",
         rows: &rows,
         steps: &steps,
         rate: &rate,
@@ -113,7 +129,7 @@ fn a_loss_that_is_no_number_stops_with_step_row_and_checkpoint() {
     assert!(matches!(error, Error::NotFinite { step: 6, row: Some(0), .. }), "{words}");
     assert!(words.contains("the last good checkpoint is") && words.contains("step-000004"), "{words}");
     let (step, path) = checkpoint::latest(folder).unwrap();
-    let checkpoint = checkpoint::load(&path, &recipe, &checkpoint::fingerprint(&rows, &steps)).unwrap();
+    let checkpoint = checkpoint::load(&path, &recipe, "b", &checkpoint::fingerprint(&rows, &steps)).unwrap();
     assert_eq!(step, 4);
     assert!(
         checkpoint
@@ -122,4 +138,30 @@ fn a_loss_that_is_no_number_stops_with_step_row_and_checkpoint() {
             .values()
             .all(|matrix| matrix.values.iter().all(|value| value.is_finite()))
     );
+}
+
+#[test]
+fn an_adapter_that_is_no_number_is_neither_checkpoint_nor_result() {
+    // The rate of step 4 is more than an f32 holds; its loss and gradient were good.
+    for (step_count, save_every) in [(4, "9"), (9, "4")] {
+        let out = tempfile::tempdir().unwrap();
+        let recipe = recipe(&[&TYPED[..4], &["--save-every", save_every]].concat());
+        let mut model = load(&fixture("llama-tied"), LoraConfig::all(4, 16.0), Quantization::None);
+        let (rows, steps) = (rows(), vec![vec![0, 1]; step_count]);
+        let initial = model.adapter().unwrap();
+        let job = Job {
+            recipe: &recipe,
+            base: "b",
+            rows: &rows,
+            steps: &steps,
+            rate: &|step| if step == 3 { 1e39 } else { 1e-3 },
+            initial: &initial,
+            folder: out.path(),
+            resume: false,
+        };
+        let error = run(&mut model, &job, &Stop::default(), &mut |_| {}).unwrap_err();
+        assert!(matches!(error, Error::NotFinite { what: "adapter", step: 4, .. }), "{error}");
+        assert!(checkpoint::latest(out.path()).is_none());
+        assert!(!out.path().join("adapter_model.safetensors").exists());
+    }
 }
