@@ -131,11 +131,12 @@ fn nf4_moves_the_logits_a_little_and_holds_what_the_forecast_says() {
             lora: &LoraConfig::all(4, 4.0),
             compute_bytes: 4,
             seq_len: 3,
-            rows: 1,
+            together: 3,
             head_chunk: 3,
             checkpointing: true,
             optimizer_bytes: 8,
             host_embedding: false,
+            host: None,
         });
         let norms = (2 * 2 + 1) * 32 * 4;
         assert_eq!((forecast.weights, forecast.embedding_and_head), (matrices, tables + norms));
