@@ -54,15 +54,16 @@ fn is_wrong_input(error: &anyhow::Error) -> bool {
         | RunError::Lora(_)
         | RunError::Lock(_)
         | RunError::Model(transformer::Error::Weights(_) | transformer::Error::Adapter(_)) => true,
-        RunError::Train { source, .. } => match &**source {
+        RunError::Train { source, .. } => matches!(
+            **source,
             trainer::Error::Checkpoint(
                 checkpoint::Error::Recipe { .. }
-                | checkpoint::Error::Rows { .. }
-                | checkpoint::Error::Content { .. },
-            ) => true,
-            trainer::Error::Unfinished { .. } | trainer::Error::LongestRow { .. } => true,
-            _ => false,
-        },
+                    | checkpoint::Error::Rows { .. }
+                    | checkpoint::Error::Content { .. }
+            ) | trainer::Error::Model(transformer::Error::Adapter(_))
+                | trainer::Error::Unfinished { .. }
+                | trainer::Error::LongestRow { .. }
+        ),
         _ => false,
     });
     let export =
@@ -79,7 +80,7 @@ fn train(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     let today = jiff::Zoned::now().date().to_string();
     let prepared = prepare::prepare(flags, &today)?;
     complain(&report::rows(&prepared));
-    let planned = prepared.plan()?;
+    let mut planned = prepared.plan()?;
     complain(&report::plans(&prepared, &planned)?);
     complain(&report::example(&prepared, &planned, colours())?);
     if let Some(folder) = &flags.export {
@@ -87,6 +88,7 @@ fn train(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     }
 
     let options = options(flags, &prepared)?;
+    planned.compute_in(if options.dtype == tch::Kind::Float { Dtype::F32 } else { Dtype::Bf16 });
     let place = place(&options, &prepared);
     let rows = planned.examples.arms.iter().flat_map(|arm| &arm.examples);
     let longest = rows.map(|row| row.encoded.ids.len()).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Example, Examples, Ledger};
-use crate::recipe::{Hold, Recipe};
+use crate::recipe::{Dtype, Hold, Recipe};
 use crate::schedule::{self, Schedule};
 use crate::{hold, order};
 
@@ -59,6 +59,9 @@ pub struct Course {
     /// SHA-256 of the weights of the adapter that training starts from; absent where it is a fresh one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_sha256: Option<String>,
+    /// What the numbers are computed in; absent until the device is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<Dtype>,
 }
 
 /// What one arm is trained on.
@@ -142,6 +145,7 @@ impl Plan {
                 template_sha256: base.template.clone(),
                 tokenizer_sha256: base.tokenizer.clone(),
                 initial_sha256: base.initial.clone(),
+                dtype: None,
             },
             data: Data {
                 arm: ledger.arm.clone(),
@@ -197,12 +201,14 @@ pub fn difference(left: &Frozen, right: &Frozen) -> Result<Vec<Difference>, Plan
     flatten("", &toml::Value::try_from(right)?, &mut theirs);
     let keys: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let course = [&left.course, &right.course];
-    let moved = |key: &str| match key {
+    let same = |key: &str| match key {
         "recipe.base" => course[0].base_sha256 == course[1].base_sha256,
+        // One of them was not asked of a device, or is of a version that did not say.
+        "course.dtype" => course.iter().any(|course| course.dtype.is_none()),
         "recipe.lora.init" => course[0].initial_sha256 == course[1].initial_sha256,
         _ => false,
     };
-    let unequal = keys.into_iter().filter(|&key| ours.get(key) != theirs.get(key) && !moved(key));
+    let unequal = keys.into_iter().filter(|&key| ours.get(key) != theirs.get(key) && !same(key));
     Ok(unequal
         .map(|key| Difference {
             key: key.clone(),
@@ -363,6 +369,14 @@ mod tests {
         other.course.base_sha256 = "v".into();
         let keys: Vec<String> = difference(&plan, &other).unwrap().into_iter().map(|d| d.key).collect();
         assert_eq!(keys, ["course.base_sha256", "course.initial_sha256"]);
+        let computed = |dtype| {
+            let mut plan = plan.clone();
+            plan.course.dtype = dtype;
+            plan
+        };
+        let [none, narrow, wide] = [None, Some(Dtype::Bf16), Some(Dtype::F32)].map(computed);
+        assert_eq!(difference(&none, &wide).unwrap(), []);
+        assert_eq!(difference(&narrow, &wide).unwrap()[0].key, "course.dtype");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::data::{Examples, LedgerError, PairError, Pairs, ledger};
 use crate::flags::Flags;
 use crate::mask::{Chat, MaskError};
 use crate::plan::{BaseHashes, Difference, Frozen, Plan, PlanError, difference};
-use crate::recipe::{Hold, Recipe, RecipeError, Section};
+use crate::recipe::{Dtype, Hold, Recipe, RecipeError, Section};
 use crate::record::provenance::File;
 use crate::template::{Template, TemplateError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -181,6 +181,14 @@ pub fn open_chat(base: &Base, day: &str) -> Result<Chat, PrepareError> {
     }
     let template = Template::new(source, tokenizer.words().clone(), day)?;
     Ok(Chat::new(tokenizer, template)?)
+}
+
+impl Planned {
+    /// Says what the numbers are computed in, where the recipe leaves that to the device. An arm in f32 is no counterpart of
+    /// one in bf16, nor its beginning of its end.
+    pub fn compute_in(&mut self, dtype: Dtype) {
+        self.plans.iter_mut().for_each(|plan| plan.frozen.course.dtype = Some(dtype));
+    }
 }
 
 impl Prepared {

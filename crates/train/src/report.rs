@@ -34,6 +34,17 @@ pub fn rows(prepared: &Prepared) -> String {
     }
     text.push('\n');
     text.push_str(&tokens::table(&prepared.examples, prepared.recipe.max_seq_length));
+    let positions = prepared.base.config.max_position_embeddings;
+    for arm in &prepared.examples.arms {
+        let beyond = arm.examples.iter().filter(|row| row.encoded.ids.len() > positions).count();
+        if beyond > 0 {
+            let _ = writeln!(
+                text,
+                "{}: {beyond} rows are longer than the {positions} positions that the base was trained for",
+                arm.arm
+            );
+        }
+    }
     text
 }
 

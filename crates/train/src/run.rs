@@ -22,6 +22,7 @@ use crate::record::metrics::{Line, Metrics, MetricsError};
 use crate::record::provenance::{Circumstances, Provenance};
 use crate::record::tensorboard::Events;
 use crate::record::{card, chart, provenance};
+use crate::step::checkpoint;
 use crate::step::gradient::Row;
 use crate::step::interrupt::Stop;
 use crate::step::trainer::{self, End, Event, Job};
@@ -141,6 +142,7 @@ pub fn run(
         let folder = prepared.folder(plan);
         prepared.check_beside(plan)?;
         let begun = prepared.is_begun(plan)?;
+        // The provenance is written last, so with it the folder is complete but for the adapter, which someone may have moved.
         if begun && [provenance::FILE, WEIGHTS].iter().all(|name| folder.join(name).is_file()) {
             outcomes.push(outcome(plan, folder, Ending::AlreadyTrained)?);
         } else {
@@ -308,7 +310,13 @@ fn finish(prepared: &Prepared, plan: &Plan, folder: &Path, options: &Options) ->
     let mut text = serde_json::to_string_pretty(&provenance)
         .map_err(|error| RunError::Write { path: path.clone(), source: error.into() })?;
     text.push('\n');
-    write(&path, &text)
+    write(&path, &text)?;
+    // Only now: until the folder is complete, a run that is cut off here goes on from them.
+    checkpoint::clear(folder).map_err(|error| RunError::Train {
+        arm: plan.frozen.data.arm.clone(),
+        row: None,
+        source: Box::new(error.into()),
+    })
 }
 
 /// The lines of metrics and the events of one run; opened when it is known where the run begins.

@@ -152,7 +152,8 @@ pub enum Error {
     Reload(#[from] reload::Error),
 }
 
-/// Trains one arm from where it stands to its end, and leaves its adapter in the folder.
+/// Trains one arm from where it stands to its end, and leaves its adapter in the folder. Checkpoints stay: the caller has
+/// more to write, and clears them when the folder is complete.
 ///
 /// # Errors
 /// Any of [`Error`]. The folder keeps its last checkpoint.
@@ -205,7 +206,6 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
     trained(model, step, saved.as_ref())?.save(job.folder, &recipe.base)?;
     let difference = reload::check(model, job.folder, longest)?;
     on(Event::Checked { difference });
-    checkpoint::clear(job.folder)?;
     Ok(End::Done)
 }
 

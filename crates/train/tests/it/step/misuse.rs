@@ -4,6 +4,7 @@ use std::fs;
 
 use dataset::receipt::{self, Judged, Receipt, Verdict};
 use train::plan::Frozen;
+use train::recipe::Dtype;
 
 use crate::step::binary::{Bench, finish};
 use crate::step::support::fixture;
@@ -160,6 +161,59 @@ fn a_verdict_is_on_exactly_the_bytes_that_are_trained_on() {
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("sft_right.jsonl is not the file that the gate judged"), "{words}");
     assert!(!bench.path("again").exists());
+}
+
+#[test]
+fn a_run_that_is_cut_off_after_its_last_step_is_not_taken_again() {
+    let bench = Bench::new("llama-tied");
+    let flags = ["--max-steps", "12", "--save-every", "5"];
+    let (code, _, words) = bench.run("whole", &flags);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(!bench.path("whole/left/checkpoints").exists());
+
+    // Something in the way of what is written between the adapter and the provenance.
+    fs::create_dir_all(bench.path("cut/left/loss.svg")).unwrap();
+    let (code, _, words) = bench.run("cut", &flags);
+    assert!(code == Some(2) && words.contains("cannot write"), "{words}");
+    fs::remove_dir(bench.path("cut/left/loss.svg")).unwrap();
+    let (code, _, words) = bench.run("cut", &[&flags[..], &["--resume"]].concat());
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("goes on after step 10"), "{words}");
+    let adapter = "left/adapter_model.safetensors";
+    assert!(bench.read(&format!("whole/{adapter}")) == bench.read(&format!("cut/{adapter}")));
+    assert!(!bench.path("cut/left/checkpoints").exists());
+    // Who moved the adapter away gets it again, and not the word that it is there.
+    fs::remove_file(bench.path("cut").join(adapter)).unwrap();
+    let (code, said, words) = bench.run("cut", &flags);
+    assert!(code == Some(0) && said.contains("left: trained"), "{said}{words}");
+    assert!(bench.read(&format!("whole/{adapter}")) == bench.read(&format!("cut/{adapter}")));
+}
+
+#[test]
+fn arms_are_computed_in_one_format() {
+    let bench = Bench::new("llama-tied");
+    let (code, _, words) = arm(&bench, "left", &[]);
+    assert_eq!(code, Some(0), "{words}");
+    let path = bench.path("out/left/recipe.toml");
+    let mut left: Frozen = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    // As if it had been trained on a card.
+    assert_eq!(left.course.dtype, Some(Dtype::F32));
+    left.course.dtype = Some(Dtype::Bf16);
+    fs::write(&path, toml::to_string(&left).unwrap()).unwrap();
+    let (code, _, words) = arm(&bench, "right", &[]);
+    assert!(code == Some(1) && words.contains("course.dtype: bf16 there, f32 now"), "{words}");
+}
+
+#[test]
+fn rows_beyond_the_positions_of_the_base_are_said() {
+    let bench = Bench::with_answers("llama-tied", 40);
+    let (code, _, words) =
+        finish(bench.plain("out").args(["--base", "base", "--arm", "left", "--allow-ungated", "--dry-run"]));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(
+        words.contains("left: 6 rows are longer than the 64 positions that the base was trained for"),
+        "{words}"
+    );
 }
 
 /// A file of this process may grow to a limit and no further, as on a disk that is full.

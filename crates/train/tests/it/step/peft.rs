@@ -49,7 +49,6 @@ fn peft_computes_the_same_from_what_a_run_leaves() {
         .collect();
     assert_eq!(losses.len(), 30);
     assert!(losses[29] < 0.5 * losses[0], "{losses:?}");
-    assert!(!folder.join("checkpoints").exists());
     assert_ne!(Adapter::load(&folder).unwrap(), initial);
 
     // The other side, where a Python is named.
