@@ -115,7 +115,7 @@ fn a_clock_that_is_set_in_the_middle_of_a_run_changes_nothing_but_the_labels() {
 fn ten_minutes_of_429s_are_waited_out_with_few_requests() {
     // Six holds that double, then the breaker's pauses of one, two and four minutes.
     let lab = Lab::new(4, "[[fault]]\nkind = \"pool-busy\"\nat = [1, 2, 3, 4, 5, 6, 7, 8, 9]");
-    let Some(command) = hurried(&lab, 200, &["--max-attempts", "1"]) else { return };
+    let Some(command) = hurried(&lab, 200, &["--max-attempts", "1", "--max-in-flight", "1"]) else { return };
     let mut running = driver::spawn(command);
     running.hear("every request is answered by 429, even at the lowest rate; one request tries again in 2");
     lab.wait_for(|counters| counters.ok == 8);
