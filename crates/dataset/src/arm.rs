@@ -37,8 +37,8 @@ pub enum ArmError {
 }
 
 impl Arm {
-    /// Reads the system prompt of the arm `name` from `path`. Line ends become `\n`, so that a checkout on Windows
-    /// asks the same question as one elsewhere.
+    /// Reads the system prompt of the arm `name` from `path`. Line ends become `\n` and a byte order mark goes, so that
+    /// a checkout on Windows, or an editor there, asks the same question as one elsewhere.
     ///
     /// # Errors
     /// [`ArmError`], with the arm and the path.
@@ -48,9 +48,26 @@ impl Arm {
             Ok(text) => text.replace("\r\n", "\n"),
             Err(source) => return Err(ArmError::Read { arm, path, source }),
         };
-        match text.trim() {
+        match text.strip_prefix('\u{feff}').unwrap_or(&text).trim() {
             "" => Err(ArmError::Empty { arm, path }),
             system_prompt => Ok(Self { name: arm, system_prompt: system_prompt.to_owned(), path }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_on_windows_adds_is_no_part_of_the_question() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aba.md");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Arm::load("aba", &path)
+        };
+        assert_eq!(load("\u{feff}Be kind.\r\nBe brief.\r\n").unwrap().system_prompt, "Be kind.\nBe brief.");
+        assert!(matches!(load("\u{feff}\r\n"), Err(ArmError::Empty { .. })));
     }
 }

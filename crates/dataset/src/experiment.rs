@@ -208,6 +208,14 @@ impl Experiment {
         self.arms.iter().find(|arm| arm.name == name)
     }
 
+    /// Returns two arms with the same system prompt, if there are any: their answers differ by chance alone.
+    pub fn twins(&self) -> Option<(&Arm, &Arm)> {
+        self.arms.iter().enumerate().find_map(|(place, arm)| {
+            let earlier = self.arms[..place].iter().find(|it| it.system_prompt == arm.system_prompt)?;
+            Some((earlier, arm))
+        })
+    }
+
     /// Returns the section of one stage (`gate`, `train`) as that stage's own type, or its default where absent.
     ///
     /// # Errors
