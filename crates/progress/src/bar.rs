@@ -11,7 +11,7 @@ use crate::{Screen, Sink, write_line};
 /// A count without an end.
 const COUNT: &str = "{prefix:>10} {spinner} {pos} {wide_msg}";
 /// A share of a known total.
-const SHARE: &str = "{prefix:>8} {bar:12.cyan/dim} {pos}/{len} {rate} ETA {eta:<3} {wide_msg}";
+const SHARE: &str = "{prefix:>8} {bar:6.cyan/dim} {pos}/{len} {rate} ETA {eta:<3} {wide_msg}";
 
 /// How far one piece of work has come. Clones move the same bar; dropping the last one leaves it as it stands.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl Bar {
         match &self.form {
             Form::Drawn(bar) => bar.abandon(),
             Form::Lines { lines, started, sink } => {
-                let line = lock(lines).line(started.elapsed());
+                let line = lock(lines).last(started.elapsed());
                 write_line(sink, &line);
             }
             Form::Hidden => {}

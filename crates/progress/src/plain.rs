@@ -42,10 +42,15 @@ impl Lines {
             return None;
         }
         self.next = elapsed + PLAIN_INTERVAL;
-        Some(self.line(elapsed))
+        Some(self.line(elapsed, true))
     }
 
-    pub(crate) fn line(&self, elapsed: Duration) -> String {
+    /// The line of a bar that has ended: what is left will not come by itself.
+    pub(crate) fn last(&self, elapsed: Duration) -> String {
+        self.line(elapsed, false)
+    }
+
+    fn line(&self, elapsed: Duration, goes_on: bool) -> String {
         let rate = self.position.saturating_sub(self.resumed_at) as f64 / elapsed.as_secs_f64().max(1e-3);
         let mut line = format!("{} {}", self.name, self.position);
         if self.total > 0 {
@@ -55,7 +60,7 @@ impl Lines {
             line += &format!(" · {rate:.1}/s");
         }
         let left = self.total.saturating_sub(self.position);
-        if rate > 0.0 && left > 0 {
+        if goes_on && rate > 0.0 && left > 0 {
             line += &format!(" · ETA {}", duration(left as f64 / rate));
         }
         if !self.message.is_empty() {
@@ -88,6 +93,7 @@ mod tests {
         let line = lines.set(Duration::from_secs(20), 200).unwrap();
         assert_eq!(line, "aba 200/400 50 % · 5.0/s · ETA 40s · 3 429s");
         assert_eq!(lines.set(Duration::from_secs(29), 201), None);
+        assert_eq!(lines.last(Duration::from_secs(30)), "aba 201/400 50 % · 3.4/s · 3 429s");
     }
 
     #[test]
@@ -97,6 +103,6 @@ mod tests {
 
     #[test]
     fn nothing_done_yet_promises_nothing() {
-        assert_eq!(Lines::new("rows", 0).line(Duration::from_secs(3)), "rows 0");
+        assert_eq!(Lines::new("rows", 0).last(Duration::from_secs(3)), "rows 0");
     }
 }
