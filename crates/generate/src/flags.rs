@@ -34,7 +34,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub per_category: Option<u64>,
     /// Decide the draw of --per-category
-    #[arg(long, value_name = "S", default_value_t = 0, requires = "per_category")]
+    #[arg(long, value_name = "S", default_value_t = 0, requires = "per_category", value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
     /// Forecast requests, tokens, cost and time, and ask nothing
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = quota, allow_negative_numbers = true)]
     pub tpm: Option<f64>,
     /// Requests under way at once, at most
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = in_flight, allow_negative_numbers = true)]
     pub max_in_flight: u64,
     /// Seconds that one request may take
     #[arg(long, value_name = "SECONDS", default_value_t = 300.0, value_parser = quota, allow_negative_numbers = true)]
@@ -69,6 +69,20 @@ fn at_least_one(text: &str) -> Result<u64, String> {
         Ok(number) => Ok(number),
         Err(_) => Err("must be a whole number, 1 or more".into()),
     }
+}
+
+/// More would only be memory: a machine has fewer ports than that.
+const MOST_IN_FLIGHT: u64 = 50_000;
+
+fn in_flight(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number @ 1..=MOST_IN_FLIGHT) => Ok(number),
+        _ => Err("must be a whole number from 1 to 50,000".into()),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "must be a whole number, 0 or more".into())
 }
 
 fn quota(text: &str) -> Result<f64, String> {

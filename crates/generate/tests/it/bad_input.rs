@@ -25,11 +25,13 @@ fn refused(lab: &Lab, ran: Ran) -> String {
 #[test]
 fn flags_that_cannot_be_meant() {
     let lab = lab();
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 11] = [
         &["--rpm", "0"],
         &["--rpm", "-5"],
         &["--tpm", "inf"],
         &["--max-in-flight", "0"],
+        &["--max-in-flight", "1000000000000000"],
+        &["--per-category", "1", "--seed", "-1"],
         &["--max-attempts", "-1"],
         &["--deadline", "0"],
         &["--limit", "0"],
