@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use dataset::experiment::Price;
@@ -27,6 +28,8 @@ pub struct Pairs {
     pub missing: u64,
     /// What is known of those that are not whole: a line for each, up to a limit.
     pub lines: Vec<String>,
+    /// Those beyond that limit.
+    pub unlisted: u64,
 }
 
 impl Pairs {
@@ -51,11 +54,16 @@ impl Pairs {
                 .iter()
                 .filter_map(|&arm| match ended.failures.get(&(hash, arm)) {
                     Some(reason) => Some(format!("{} lacks it: {reason}", arms[arm])),
-                    None if is_half => Some(format!("{} lacks it: not asked yet", arms[arm])),
+                    None if is_half => Some(format!("{} lacks it: not answered yet", arms[arm])),
                     None => None,
                 })
                 .collect();
-            if !reasons.is_empty() && pairs.lines.len() < LISTED {
+            if reasons.is_empty() {
+                continue;
+            }
+            if pairs.lines.len() == LISTED {
+                pairs.unlisted += 1;
+            } else {
                 pairs.lines.push(format!(
                     "{:?} ({}): {}",
                     excerpt(&prompt.text),
@@ -82,8 +90,17 @@ pub fn line(arms: &[String], ended: &Ended, took: Duration) -> RunLine {
     RunLine::new(took.as_secs_f64(), ended.stop.as_ref().map(ToString::to_string), met.collect())
 }
 
+/// What the closing lines lead on to.
+#[derive(Debug)]
+pub struct Next<'a> {
+    /// The command that comes when all is there.
+    pub gate: String,
+    /// The prompts file.
+    pub prompts: &'a Path,
+}
+
 /// The closing lines of a run.
-pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price) -> String {
+pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price, next: &Next<'_>) -> String {
     let mut text = String::new();
     for (name, arm) in arms.iter().zip(&ended.tally) {
         let dollars = price.dollars(arm.input, arm.billed_output);
@@ -107,7 +124,7 @@ pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price) -> St
     }
     let not_whole = pairs.half + pairs.missing;
     if not_whole == 0 {
-        let _ = write!(text, "all {} pairs are whole\nnext: cargo xtask gate", pairs.whole);
+        let _ = write!(text, "all {} pairs are whole\nnext: {}", pairs.whole, next.gate);
         return text;
     }
     let _ = writeln!(
@@ -121,11 +138,28 @@ pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price) -> St
     for line in &pairs.lines {
         let _ = writeln!(text, "  {line}");
     }
-    let unlisted = not_whole - pairs.lines.len() as u64;
-    if unlisted > 0 {
-        let _ = writeln!(text, "  and {unlisted} more that were not finished yet");
+    if pairs.unlisted > 0 {
+        let _ = writeln!(text, "  and {} more like these", pairs.unlisted);
     }
-    text.push_str("next: the same command again; it asks only for what is missing");
+    let unfinished = not_whole - pairs.lines.len() as u64 - pairs.unlisted;
+    if unfinished > 0 {
+        let _ = writeln!(text, "  and {unfinished} more that were not finished yet");
+    }
+    match &ended.stop {
+        // What is left was tried and given up, and trying is not free.
+        None => {
+            let _ = write!(
+                text,
+                "next: the same command again tries only these once more, and pays for it; a prompt that is refused each time is to be reworded in {prompts}, or taken out of it",
+                prompts = next.prompts.display()
+            );
+        }
+        Some(stop) if stop.passes() => {
+            text.push_str("next: the same command again; it asks only for what is missing");
+        }
+        // The reason that follows says what to do first.
+        Some(_) => text.truncate(text.trim_end().len()),
+    }
     text
 }
 

@@ -14,8 +14,11 @@ use crate::screen::count;
 const BYTES_A_TOKEN: (f64, f64) = (5.0, 3.5);
 /// Billed output of a row before any is known, in tokens: a wide guess around the 4,500 that a row of the first run took in all.
 const PRIOR_OUTPUT: (f64, f64) = (1_500.0, 6_000.0);
-/// With rows to go by, the mean of the rest lies in this range of theirs.
+/// With many rows to go by, the mean of the rest lies in this range of theirs.
 const SPREAD: (f64, f64) = (0.9, 1.15);
+/// With few, chance widens the range by this over the square root of their number. Answers differ about as much as they
+/// are long, and one that was cut off costs its whole budget.
+const CHANCE: f64 = 2.0;
 /// Requests that one row takes: from none wasted to a quarter asked again.
 const REQUESTS_A_ROW: (f64, f64) = (1.0, 1.25);
 /// Tokens a minute where no quota is told: the highest and the lowest tier of a pay-as-you-go account.
@@ -32,8 +35,21 @@ pub struct Arm {
     pub missing: u64,
     /// Bytes of the prompts that are missing, with their system prompts.
     pub bytes: u64,
-    /// Mean prompt tokens and mean billed output of its rows, if it has any.
-    pub past: Option<(f64, f64)>,
+    /// What its rows took, if it has any.
+    pub past: Option<Past>,
+}
+
+/// What the rows of an arm took, the attempts that were lost on the way included: they were paid for, too.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Past {
+    /// How many rows there are.
+    pub rows: f64,
+    /// Requests a row.
+    pub requests: f64,
+    /// Prompt tokens a row.
+    pub input: f64,
+    /// Billed output a row, in tokens.
+    pub output: f64,
 }
 
 /// What is known of the service.
@@ -77,21 +93,26 @@ impl Forecast {
         let rows = arm.missing as f64;
         let bytes = arm.bytes as f64;
         let (input, output) = match arm.past {
-            Some((input, output)) => (
-                Range { low: rows * input * SPREAD.0, high: rows * input * SPREAD.1 },
-                Range { low: rows * output * SPREAD.0, high: rows * output * SPREAD.1 },
-            ),
+            Some(past) => {
+                let chance = 1.0 + CHANCE / past.rows.sqrt();
+                let (low, high) = (SPREAD.0.min(1.0 / chance), SPREAD.1.max(chance));
+                (
+                    Range { low: rows * past.input * SPREAD.0, high: rows * past.input * SPREAD.1 },
+                    Range { low: rows * past.output * low, high: rows * past.output * high },
+                )
+            }
             None => (
                 Range { low: bytes / BYTES_A_TOKEN.0, high: bytes / BYTES_A_TOKEN.1 },
                 Range { low: rows * PRIOR_OUTPUT.0, high: rows * PRIOR_OUTPUT.1 },
             ),
         };
+        let requests = arm.past.map_or(0.0, |past| past.requests * SPREAD.1);
         let again = Range { low: REQUESTS_A_ROW.0, high: REQUESTS_A_ROW.1 };
         let (input, output) = (input.times(again), output.times(again));
         let dollars = |input: f64, output: f64| (input * price.input + output * price.output) / 1e6;
         Self {
             rows: arm.missing,
-            requests: Range { low: rows, high: rows }.times(again),
+            requests: Range { low: rows * again.low, high: rows * again.high.max(requests) },
             dollars: Range { low: dollars(input.low, output.low), high: dollars(input.high, output.high) },
             input,
             output,
@@ -171,8 +192,12 @@ pub fn report(arms: &[Arm], price: Price, quota: Quota) -> String {
         0 => {
             "no row to go by yet: output is taken to be 1,500 to 6,000 tokens a row, hidden thoughts included"
         }
-        _ if known == arms.len() as u64 => "tokens a row are those of the rows in the ledgers",
-        _ => "tokens a row are those of the rows in the ledgers, where an arm has any",
+        _ if known == arms.len() as u64 => {
+            "tokens a row are those of the rows in the ledgers, lost attempts included"
+        }
+        _ => {
+            "tokens a row are those of the rows in the ledgers, lost attempts included, where an arm has any"
+        }
     };
     let limit = match (quota.requests_per_minute, quota.tokens_per_minute) {
         (None, None) => "500 k to 2 M tokens a minute, as pay-as-you-go accounts have (say --rpm or --tpm if you know yours)".to_owned(),
@@ -183,7 +208,7 @@ pub fn report(arms: &[Arm], price: Price, quota: Quota) -> String {
     };
     let table: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     format!(
-        "{}\n\ntime: {time}, at {limit}\nbasis: {basis}; from none to a quarter of the requests go again\nnothing was sent\n",
+        "{}\n\ntime: {time}, at {limit}\nbasis: {basis}; from none to a quarter of the requests go again, or as many as did so far\nnothing was sent\n",
         table.join("\n")
     )
 }
@@ -207,14 +232,33 @@ mod tests {
     fn rests_on_past_rows_where_there_are_some() {
         let arms = [
             Arm { name: "control".into(), missing: 489, bytes: 489 * 2_000, past: None },
-            Arm { name: "aba".into(), missing: 400, bytes: 400 * 2_500, past: Some((600.0, 3_000.0)) },
+            Arm {
+                name: "aba".into(),
+                missing: 400,
+                bytes: 400 * 2_500,
+                past: Some(Past { rows: 400.0, requests: 1.2, input: 600.0, output: 3_000.0 }),
+            },
         ];
         insta::assert_snapshot!(report(&arms, PRICE, Quota { max_in_flight: 256, ..Quota::default() }));
     }
 
     #[test]
+    fn few_rows_say_little_and_requests_go_again_as_often_as_they_did() {
+        let forecast = |rows: f64, requests: f64| {
+            let past = Past { rows, requests, input: 500.0, output: 1_000.0 };
+            let arm = Arm { name: "aba".into(), missing: 100, bytes: 0, past: Some(past) };
+            let Forecast { requests, output, .. } = Forecast::of(&arm, PRICE);
+            [output.low, output.high, requests.low, requests.high].map(f64::round)
+        };
+        assert_eq!(forecast(4.0, 1.0), [50_000.0, 250_000.0, 100.0, 125.0]);
+        assert_eq!(forecast(10_000.0, 1.0), [90_000.0, 143_750.0, 100.0, 125.0]);
+        assert_eq!(forecast(4.0, 2.0), [50_000.0, 250_000.0, 100.0, 230.0]);
+    }
+
+    #[test]
     fn a_quota_that_is_told_decides_the_time() {
-        let arm = Arm { name: "aba".into(), missing: 600, bytes: 0, past: Some((0.0, 1_000.0)) };
+        let past = Past { rows: 1e6, requests: 1.0, input: 0.0, output: 1_000.0 };
+        let arm = Arm { name: "aba".into(), missing: 600, bytes: 0, past: Some(past) };
         let forecast = Forecast::of(&arm, PRICE);
         let told = Quota { requests_per_minute: Some(60.0), tokens_per_minute: None, max_in_flight: 256 };
         assert_eq!(forecast.seconds(told), Range { low: 610.0, high: 775.0 });

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
+use dataset::command;
 use generate::books::Books;
 use generate::dispatch::Dispatch;
 use generate::ending::{self, Pairs};
@@ -59,6 +60,12 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     env_file::load()?;
     vertex::install_crypto();
     let mut plan = Plan::new(flags)?;
+    if let Some((one, other)) = plan.experiment.twins() {
+        progress.say(&format!(
+            "warning: the arms `{}` and `{}` have the same system prompt; their answers will differ by chance alone",
+            one.name, other.name
+        ));
+    }
     if flags.dry_run {
         return dry_run(&plan);
     }
@@ -115,7 +122,9 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     }
     let whole = match Pairs::of(&plan.source, &plan.common.arms, &ended) {
         Ok(pairs) => {
-            progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price));
+            let gate = command::command("gate", &plan.experiment, &plan.layout);
+            let next = ending::Next { gate, prompts: plan.source.path() };
+            progress.say(&ending::report(&plan.common.arms, &ended, &pairs, price, &next));
             pairs.all_whole()
         }
         Err(error) if ended.stop.is_none() => return Err(error.into()),
@@ -144,18 +153,15 @@ fn is_unexpected(error: &anyhow::Error) -> bool {
 
 fn dry_run(plan: &Plan) -> anyhow::Result<u8> {
     let standing = plan.look()?;
-    let mut arms = Vec::new();
-    for (name, (tally, (totals, rows))) in
-        plan.common.arms.iter().zip(standing.tally.iter().zip(&standing.past))
-    {
-        let mean = |tokens: u64| tokens as f64 / *rows as f64;
-        arms.push(forecast::Arm {
+    let arms = plan.common.arms.iter().zip(standing.tally.iter().zip(&standing.past));
+    let mut arms: Vec<forecast::Arm> = arms
+        .map(|(name, (tally, past))| forecast::Arm {
             name: name.clone(),
             missing: tally.total - tally.before,
             bytes: 0,
-            past: (*rows > 0).then(|| (mean(totals.input), mean(totals.billed_output))),
-        });
-    }
+            past: past.mean(),
+        })
+        .collect();
     for prompt in plan.source.prompts()? {
         let prompt = prompt?;
         for (place, arm) in arms.iter_mut().enumerate() {

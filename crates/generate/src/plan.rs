@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dataset::attempts;
 use dataset::key::{Tag, tag_of_hex};
 use dataset::ledger::{Ledger, OpenError, line};
 use dataset::prompt::PromptError;
@@ -16,6 +17,7 @@ use dataset::{Experiment, Layout};
 use vertex::Model;
 
 use crate::flags::Flags;
+use crate::forecast;
 use crate::job::Common;
 use crate::salvage;
 use crate::tally;
@@ -52,8 +54,32 @@ pub struct Standing {
     pub indexes: Vec<Index>,
     /// Per arm, the counts to begin with.
     pub tally: Vec<tally::Arm>,
-    /// Per arm, tokens of all rows in the ledger, and how many rows there are.
-    pub past: Vec<(scan::Totals, u64)>,
+    /// Per arm, what all rows in the ledger took.
+    pub past: Vec<Past>,
+}
+
+/// What the rows of one arm took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// Rows in the ledger.
+    pub rows: u64,
+    /// Attempts that made none of them.
+    pub lost: u64,
+    /// Tokens of the rows; after [`Plan::look`], of the lost attempts as well.
+    pub tokens: scan::Totals,
+}
+
+impl Past {
+    /// The same for one row; `None` where there is none.
+    pub fn mean(&self) -> Option<forecast::Past> {
+        let mean = |sum: u64| sum as f64 / self.rows as f64;
+        (self.rows > 0).then(|| forecast::Past {
+            rows: self.rows as f64,
+            requests: mean(self.rows + self.lost),
+            input: mean(self.tokens.input),
+            output: mean(self.tokens.billed_output),
+        })
+    }
 }
 
 /// Why no run begins. Nothing has been sent.
@@ -157,7 +183,7 @@ impl Plan {
         })
     }
 
-    /// Reads the ledgers without touching them.
+    /// Reads the ledgers, and the attempts that made no row, without touching them.
     ///
     /// # Errors
     /// One that cannot be read, or holds rows of other settings.
@@ -166,7 +192,23 @@ impl Plan {
             let path = self.layout.ledger(arm);
             scan::scan(&path).map_err(|source| PlanError::Read { path, source })
         });
-        self.stand(scans.collect::<Result<_, _>>()?)
+        let mut standing = self.stand(scans.collect::<Result<_, _>>()?)?;
+        let path = self.layout.attempts();
+        let read = attempts::read(&path, |attempt| {
+            let Some(arm) = self.common.arms.iter().position(|name| *name == attempt.arm) else { return };
+            // One that became a row once a person allowed it is counted there.
+            if attempt.row.is_some() && standing.indexes[arm].find(&attempt.instruction).is_some() {
+                return;
+            }
+            let past = &mut standing.past[arm];
+            past.lost += 1;
+            if let Some(tokens) = attempt.token_stats {
+                past.tokens.input = past.tokens.input.saturating_add(tokens.input);
+                past.tokens.billed_output = past.tokens.billed_output.saturating_add(tokens.billed_output());
+            }
+        });
+        read.map_err(|source| PlanError::Read { path, source })?;
+        Ok(standing)
     }
 
     /// Opens the ledgers for writing; what a crash left in them is set aside, and `say` is told.
@@ -258,7 +300,7 @@ impl Plan {
         }
         Ok(Standing {
             tally,
-            past: scans.iter().map(|scan| (scan.tokens, scan.rows)).collect(),
+            past: scans.iter().map(|scan| Past { rows: scan.rows, lost: 0, tokens: scan.tokens }).collect(),
             indexes: scans.into_iter().map(|scan| scan.index).collect(),
         })
     }

@@ -60,6 +60,15 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Whether the same command may just be given again, now or later. Otherwise something is to be decided or put
+    /// right first, and asking again before that would only cost more.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted | Self::DayQuota { .. } | Self::NothingSucceeds { .. } | Self::LongWait { .. }
+        )
+    }
+
     /// Whether what is under way may still be awaited and kept.
     pub fn lets_drain(&self) -> bool {
         !matches!(self, Stop::Disk(_) | Stop::Bug(_))

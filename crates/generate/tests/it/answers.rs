@@ -108,6 +108,14 @@ fn a_blocked_answer_is_sampled_three_times() {
 }
 
 #[test]
+fn what_is_refused_each_time_is_not_to_be_asked_for_ever() {
+    let lab = Lab::new(24, "[[script]]\nprompt_contains = \"Question\"\nsteps = [\"blocked\"]");
+    let ran = lab.run_fast(&[]).expect(1).says("and 4 more like these").says("and pays for it");
+    assert!(ran.stderr.contains("is to be reworded in prompts.jsonl"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("not finished yet"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_failing_service_is_asked_again_up_to_the_limit() {
     let lab = Lab::new(2, "[[script]]\nprompt_contains = \"Question 0\"\nsteps = [\"500\", \"stop\"]");
     lab.run_fast(&[]).expect(0);
@@ -124,7 +132,8 @@ fn a_failing_service_is_asked_again_up_to_the_limit() {
 fn another_model_version_stops_the_run_with_a_choice_and_its_answers_are_not_lost() {
     let lab = Lab::new(5, "[model_version]\nfirst = \"m-1\"\nthen = \"m-2\"\nafter = 4");
     let ran = lab.run_fast(&["--max-in-flight", "1"]).expect(1);
-    ran.says("--accept-model-version m-2").says("another --data folder");
+    let ran = ran.says("--accept-model-version m-2").says("another --data folder");
+    assert!(!ran.stderr.contains("the same command again"), "it would only pay for the like: {}", ran.stderr);
     lab.check_nothing_lost();
     assert_eq!((lab.count(), lab.reasons("model_version")), (4, 1));
     lab.run_fast(&[]).expect(1);
@@ -153,4 +162,14 @@ fn smoke_and_limit_and_category_choose_prompts() {
     lab.run_fast(&["--per-category", "4", "--seed", "9"]).expect(0);
     assert_eq!(lab.counters().requests, before);
     lab.check_nothing_lost();
+}
+
+#[test]
+fn arms_that_do_not_differ_are_said_before_anything_is_asked() {
+    let lab = Lab::new(1, "");
+    std::fs::copy(lab.path("aba.md"), lab.path("control.md")).unwrap();
+    let warning = "the arms `control` and `aba` have the same system prompt";
+    lab.run_fast(&["--dry-run"]).expect(0).says(warning);
+    let ran = lab.run_fast(&[]).expect(0).says(warning);
+    assert!(ran.stderr.find(warning) < ran.stderr.find("asking"), "{}", ran.stderr);
 }
