@@ -98,6 +98,11 @@ impl Answered {
         self.arms.get(prompt).is_some_and(|arms| arms[place])
     }
 
+    /// Whether the experiment has `prompt`, and the arm at `place` has not answered it.
+    pub fn lacks(&self, place: usize, prompt: &str) -> bool {
+        self.arms.get(prompt).is_some_and(|arms| !arms[place])
+    }
+
     /// Prompts that some arms have answered and others have not.
     pub fn incomplete(&self) -> usize {
         self.arms.values().filter(|arms| arms.contains(&true) && arms.contains(&false)).count()

@@ -22,16 +22,26 @@ pub fn step(
     prompts: usize,
     arms: &[ArmRows],
     incomplete_pairs: usize,
+    refused: usize,
     verdict: &Verdict,
     training: &[ArmTraining],
     command: impl Fn(&str) -> String,
 ) -> Step {
     let next = |verb: &str, reason: String| Step { command: Some(command(verb)), reason };
     let missing: usize = arms.iter().map(|arm| arm.missing).sum();
+    let generate = |reason: String| {
+        let refused = match refused {
+            0 => String::new(),
+            some => format!("; a filter refused {some} of them: reword these prompts, or take them out"),
+        };
+        next("gen", reason + &refused)
+    };
     match verdict {
-        _ if incomplete_pairs > 0 => next("gen", format!("{incomplete_pairs} pairs are not whole")),
+        _ if incomplete_pairs > 0 => {
+            generate(format!("{missing} answers are missing, and {incomplete_pairs} pairs are not whole"))
+        }
         Verdict::None | Verdict::Stale { .. } if missing > 0 => {
-            next("gen", format!("{missing} of {} answers are missing", prompts * arms.len()))
+            generate(format!("{missing} of {} answers are missing", prompts * arms.len()))
         }
         Verdict::None => next("gate", "the rows have not been judged".into()),
         Verdict::Stale { why } => next("gate", why.clone()),
@@ -68,7 +78,7 @@ mod tests {
             })
             .collect();
         let command = |verb: &str| format!("cargo xtask {verb}");
-        step(10, &arms, incomplete, verdict, &training, command).command.unwrap_or_default()
+        step(10, &arms, incomplete, 0, verdict, &training, command).command.unwrap_or_default()
     }
 
     #[test]

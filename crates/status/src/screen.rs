@@ -78,7 +78,7 @@ fn rows(state: &State, now: Timestamp) -> Table {
             match arm.minutes_left() {
                 _ if arm.missing == 0 => "done".into(),
                 _ if arm.is_idle(now) => "idle".into(),
-                Some(minutes) => format!("{minutes:.0} min"),
+                Some(minutes) => format!("{:.0} min", minutes.ceil()),
                 None => "-".into(),
             },
             tally(&arm.finish_reasons),

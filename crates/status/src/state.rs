@@ -67,10 +67,12 @@ impl State {
         let prompts = experiment.prompts()?;
         let (arms, answered) = generation::read(experiment, layout, &prompts)?;
         let incomplete_pairs = answered.incomplete();
-        let lost = traffic::read(layout, |arm, prompt| {
-            let place = experiment.arms.iter().position(|it| it.name == arm);
-            place.is_some_and(|place| answered.has(place, prompt))
-        })?;
+        let place = |arm: &str| experiment.arms.iter().position(|it| it.name == arm);
+        let lost = traffic::read(
+            layout,
+            |arm, prompt| place(arm).is_some_and(|place| answered.has(place, prompt)),
+            |arm, prompt| place(arm).is_some_and(|place| answered.lacks(place, prompt)),
+        )?;
         let verdict = verdict::read(experiment, layout);
         let training: Vec<ArmTraining> =
             experiment.arms.iter().map(|arm| training::read(&arm.name, &models.join(&arm.name))).collect();
@@ -78,14 +80,15 @@ impl State {
             arms.iter().map(|arm| arm.tokens).chain([lost.tokens]).fold(0.0, |cost, tokens| {
                 cost + experiment.price.dollars(tokens.input, tokens.billed_output)
             });
-        let next = next::step(prompts.len(), &arms, incomplete_pairs, &verdict, &training, |verb| {
-            let command = command::command(verb, experiment, layout);
-            let is_usual = models == Path::new("models").join(&experiment.name);
-            match verb.starts_with("train") && !is_usual {
-                true => format!("{command} --out {}", command::quoted(models)),
-                false => command,
-            }
-        });
+        let next =
+            next::step(prompts.len(), &arms, incomplete_pairs, lost.refused, &verdict, &training, |verb| {
+                let command = command::command(verb, experiment, layout);
+                let is_usual = models == Path::new("models").join(&experiment.name);
+                match verb.starts_with("train") && !is_usual {
+                    true => format!("{command} --out {}", command::quoted(models)),
+                    false => command,
+                }
+            });
         Ok(Self {
             experiment: experiment.name.clone(),
             path: experiment.path.clone(),

@@ -1,6 +1,6 @@
 //! Attempts that made no row: why, and what they cost; and the 429s that cost nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use dataset::{Layout, attempts, runs};
 use serde::Serialize;
@@ -15,6 +15,8 @@ pub struct Lost {
     pub reasons: BTreeMap<String, usize>,
     /// What they cost.
     pub tokens: Tokens,
+    /// Answers that a filter has refused and that are missing still.
+    pub refused: usize,
     /// 429s of all runs that came to their end.
     pub throttled: u64,
 }
@@ -27,16 +29,24 @@ impl Lost {
 }
 
 /// Reads `attempts.jsonl` and `runs.jsonl`. A reply that was held back and became a row once a person allowed it is the
-/// row's already: `has_row` tells, given the arm and the prompt.
+/// row's already: `has_row` tells, given the arm and the prompt, and `is_missing` whether the experiment waits for one.
 ///
 /// # Errors
 /// One of them exists and cannot be read.
-pub fn read(layout: &Layout, has_row: impl Fn(&str, &str) -> bool) -> Result<Lost, StateError> {
+pub fn read(
+    layout: &Layout,
+    has_row: impl Fn(&str, &str) -> bool,
+    is_missing: impl Fn(&str, &str) -> bool,
+) -> Result<Lost, StateError> {
     let path = layout.attempts();
     let mut lost = Lost::default();
+    let mut refused = HashSet::new();
     let read = attempts::read(&path, |attempt| {
         if attempt.row.is_some() && has_row(&attempt.arm, &attempt.instruction) {
             return;
+        }
+        if attempt.reason == "blocked" && is_missing(&attempt.arm, &attempt.instruction) {
+            refused.insert((attempt.arm, attempt.instruction));
         }
         *lost.reasons.entry(attempt.reason).or_default() += 1;
         if let Some(stats) = attempt.token_stats {
@@ -44,6 +54,7 @@ pub fn read(layout: &Layout, has_row: impl Fn(&str, &str) -> bool) -> Result<Los
         }
     });
     read.map_err(|source| StateError::File { path, source })?;
+    lost.refused = refused.len();
     let path = layout.runs();
     let runs = runs::read(&path).map_err(|source| StateError::File { path, source })?;
     lost.throttled = runs.iter().flat_map(|run| run.arms.values()).map(|arm| arm.throttled).sum();

@@ -187,6 +187,26 @@ fn rows_of_other_prompts_are_not_progress() {
 }
 
 #[test]
+fn a_prompt_that_a_filter_refuses_is_not_just_asked_for_ever() {
+    let bench = Bench::new(1);
+    let blocked = |prompt: &str| Attempt {
+        reason: "blocked".into(),
+        finish_reason: Some("SAFETY".into()),
+        instruction: prompt.into(),
+        ..attempt()
+    };
+    let attempts = ["question 1", "question 1", "question 0", "gone"].map(blocked);
+    let lines: String = attempts.iter().map(|it| serde_json::to_string(it).unwrap() + "\n").collect();
+    bench.write("data/attempts.jsonl", &lines);
+    let shown = bench.run(STATUS, &[]);
+    assert!(
+        shown.contains("1 answers are missing, and 1 pairs are not whole; a filter refused 1 of them"),
+        "{shown}"
+    );
+    assert!(shown.contains("lost attempts     4 (blocked 4)"), "{shown}");
+}
+
+#[test]
 fn the_next_command_works_on_the_same_files() {
     let bench = Bench::new(2);
     let next = |bench: &Bench| {
