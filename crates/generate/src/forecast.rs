@@ -18,7 +18,7 @@ const PRIOR_OUTPUT: (f64, f64) = (1_500.0, 6_000.0);
 const SPREAD: (f64, f64) = (0.9, 1.15);
 /// With few, chance widens the range by this over the square root of their number. Answers differ about as much as they
 /// are long, and one that was cut off costs its whole budget.
-const CHANCE: f64 = 2.0;
+const CHANCE: f64 = 3.0;
 /// Requests that one row takes: from none wasted to a quarter asked again.
 const REQUESTS_A_ROW: (f64, f64) = (1.0, 1.25);
 /// Tokens a minute where no quota is told: the highest and the lowest tier of a pay-as-you-go account.
@@ -250,9 +250,9 @@ mod tests {
             let Forecast { requests, output, .. } = Forecast::of(&arm, PRICE);
             [output.low, output.high, requests.low, requests.high].map(f64::round)
         };
-        assert_eq!(forecast(4.0, 1.0), [50_000.0, 250_000.0, 100.0, 125.0]);
+        assert_eq!(forecast(4.0, 1.0), [40_000.0, 312_500.0, 100.0, 125.0]);
         assert_eq!(forecast(10_000.0, 1.0), [90_000.0, 143_750.0, 100.0, 125.0]);
-        assert_eq!(forecast(4.0, 2.0), [50_000.0, 250_000.0, 100.0, 230.0]);
+        assert_eq!(forecast(4.0, 2.0), [40_000.0, 312_500.0, 100.0, 230.0]);
     }
 
     #[test]

@@ -73,6 +73,8 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     let client = Client::new(Access::from_env()?, plan.options)?;
     let (standing, ledgers) = plan.open(|line| progress.say(line))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // From here on, so that no Ctrl-C falls between two listeners.
+    let mut interrupts = runtime.block_on(async { interrupts::listen() })?;
     let missing: u64 = standing.tally.iter().map(|arm| arm.total - arm.before).sum();
     if missing > 0 {
         let place = client.access().to_string();
@@ -81,7 +83,7 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
             tokio::select! {
                 checked = preflight::check(&plan, &client) => Some(checked),
                 // Before the first request there is nothing to keep.
-                _ = tokio::signal::ctrl_c() => None,
+                _ = interrupts.recv() => None,
             }
         });
         let Some(checked) = checked else { return Ok(INTERRUPTED) };
@@ -105,7 +107,7 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
         versions: Versions::new(plan.run.clone(), plan.layout.run(), plan.accepted_versions.clone()),
         indexes,
         tally,
-        interrupts: runtime.block_on(async { interrupts::listen() })?,
+        interrupts,
         attempts_path: plan.layout.attempts().display().to_string(),
     };
     let started = Instant::now();

@@ -258,7 +258,13 @@ pub fn spawn(mut command: Command) -> Running {
 /// What Ctrl-C does.
 #[cfg(unix)]
 pub fn interrupt(running: &Running) {
-    let status = Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+    signal(running, "-INT");
+}
+
+/// Sends a signal, named as `kill` names it.
+#[cfg(unix)]
+pub fn signal(running: &Running, name: &str) {
+    let status = Command::new("kill").args([name, &running.id().to_string()]).status();
     assert!(status.unwrap().success());
 }
 

@@ -34,7 +34,7 @@ fn a_wait_that_nobody_would_sit_through_ends_the_run_and_says_how_long_it_is() {
 
 #[cfg(unix)]
 mod interrupted {
-    use crate::driver::{Lab, interrupt};
+    use crate::driver::{self, Lab, interrupt};
 
     #[test]
     fn once_keeps_what_arrives() {
@@ -47,6 +47,22 @@ mod interrupted {
         lab.check_nothing_lost();
         assert_eq!(lab.counters().abandoned, 0);
         assert!(lab.count() >= 12, "{}", lab.count());
+    }
+
+    #[test]
+    fn before_the_first_request_nothing_is_kept() {
+        let lab = Lab::new(1, "");
+        // It takes connections and never answers.
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for name in ["-INT", "-TERM"] {
+            let mut command = lab.command(&[]);
+            command.env("GOOGLE_VERTEX_BASE_URL", format!("http://{}", mute.local_addr().unwrap()));
+            let running = driver::spawn(command);
+            mute.accept().unwrap();
+            driver::signal(&running, name);
+            running.wait().expect(130);
+            assert_eq!(lab.count(), 0);
+        }
     }
 
     #[test]
