@@ -33,6 +33,9 @@ pub struct Run {
     /// Model versions that have answered and were accepted, in order.
     #[serde(default)]
     pub model_versions: Vec<String>,
+    /// Whether a server on this machine answers, such as a simulator; absent where an earlier version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loopback: Option<bool>,
 }
 
 /// Everything that decides what an answer is drawn from.
@@ -113,6 +116,7 @@ impl Run {
             settings: Settings::of(experiment),
             earlier: Vec::new(),
             model_versions: Vec::new(),
+            loopback: None,
         }
     }
 
@@ -158,6 +162,15 @@ impl Run {
             changes.insert(0, Change { name: "name".into(), before, now });
         }
         changes
+    }
+
+    /// Notes whether a server on this machine answers from now on. Returns the change where the rows so far have come
+    /// from elsewhere: answers that were simulated would pass for the model's, under the same settings and keys.
+    pub fn answered_by(&mut self, loopback: bool) -> Option<Change> {
+        let before = self.loopback.replace(loopback).filter(|before| *before != loopback)?;
+        let place =
+            |loopback: bool| if loopback { "a server on this machine" } else { "the service" }.to_owned();
+        Some(Change { name: "answers".into(), before: place(before), now: place(loopback) })
     }
 
     /// Goes over to the settings of `experiment`; rows under the earlier ones stay and count as done.
@@ -317,7 +330,11 @@ mod tests {
             settings: settings(),
             earlier: vec![Settings { temperature: 0.5, ..settings() }],
             model_versions: vec!["m-1".into()],
+            loopback: None,
         };
+        assert_eq!([true, true].map(|loopback| run.answered_by(loopback)), [None, None]);
+        let change = run.answered_by(false).unwrap().to_string();
+        assert_eq!(change, "answers: a server on this machine before, the service now");
         let keys: Vec<Key> = run.keys("aba", "q").collect();
         assert_eq!(keys.len(), 2);
         assert_ne!(keys[0], keys[1]);

@@ -108,7 +108,7 @@ pub fn report(arms: &[String], ended: &Ended, pairs: &Pairs, price: Price, next:
         // Writing into a String cannot fail.
         let _ = write!(
             text,
-            "{name}: {} of {} rows, {} of them new; {tokens} tokens, ${dollars:.2}; {} 429s",
+            "{name}: {} of {} rows, {} of them new; in this run {tokens} tokens, ${dollars:.2}, {} 429s",
             arm.done(),
             arm.total,
             arm.rows,

@@ -71,6 +71,7 @@ fn run(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     }
     let pacer = Pacer::new(plan.limits, fastrand::u64(..))?;
     let client = Client::new(Access::from_env()?, plan.options)?;
+    plan.ask(client.access().is_loopback())?;
     let (standing, ledgers) = plan.open(|line| progress.say(line))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // From here on, so that no Ctrl-C falls between two listeners.

@@ -183,6 +183,19 @@ impl Plan {
         })
     }
 
+    /// Notes whether a server on this machine will answer, and compares that with who has answered so far.
+    ///
+    /// # Errors
+    /// [`PlanError::Changed`]; nothing has been written.
+    pub fn ask(&mut self, loopback: bool) -> Result<(), PlanError> {
+        match self.run.answered_by(loopback) {
+            Some(change) if !self.accept_changes => {
+                Err(PlanError::Changed { folder: self.layout.folder().to_owned(), changes: vec![change] })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the ledgers, and the attempts that made no row, without touching them.
     ///
     /// # Errors

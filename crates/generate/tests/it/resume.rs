@@ -50,6 +50,22 @@ fn a_torn_tail_is_set_aside_and_its_prompt_asked_again() {
 }
 
 #[test]
+fn simulated_answers_do_not_pass_for_the_service_s() {
+    let lab = Lab::new(2, "");
+    lab.run_fast(&["--limit", "1"]).expect(0);
+    let elsewhere = |args: &[&str]| {
+        let mut command = lab.command(args);
+        command.env_remove("GOOGLE_VERTEX_BASE_URL").env("GOOGLE_GEMINI_BASE_URL", "https://nowhere.invalid");
+        command.env("GEMINI_API_KEY", "no-key-at-all");
+        crate::driver::run(command).expect(1)
+    };
+    elsewhere(&[]).says("answers: a server on this machine before, the service now").says("--accept-changes");
+    elsewhere(&["--accept-changes"]).says("cannot reach https://nowhere.invalid");
+    lab.run_fast(&[]).expect(0);
+    lab.check_whole(2);
+}
+
+#[test]
 fn changed_settings_are_shown_and_stop_the_run_unless_told() {
     let lab = Lab::new(4, "");
     lab.run_fast(&["--limit", "2"]).expect(0);
