@@ -34,6 +34,10 @@ pub(crate) fn read(
     } else {
         match status {
             403 => (FatalKind::Permission, permission(place, &has)),
+            407 => (
+                FatalKind::Request,
+                "a proxy wants a login: put it into HTTPS_PROXY, as http://NAME:PASSWORD@HOST:PORT".to_owned(),
+            ),
             404 => (FatalKind::NotFound, not_found(place, model)),
             300..=399 => (
                 FatalKind::Request,
@@ -92,12 +96,15 @@ fn not_found(place: &Place, model: &str) -> String {
     match place {
         Place::Vertex { location, .. } if location == "global" => format!(
             "check the experiment's `model` (now {model}) and GOOGLE_CLOUD_PROJECT; some models are offered in \
-             regions only, then set GOOGLE_CLOUD_LOCATION (now global)"
+             regions only, then set GOOGLE_CLOUD_LOCATION (now global); GOOGLE_VERTEX_BASE_URL, if it is set, ends before \
+             /v1"
         ),
         Place::Vertex { location, .. } => format!(
             "the location {location} may not have {model}: set GOOGLE_CLOUD_LOCATION=global in the environment or in \
              .env, or change the experiment's `model`"
         ),
-        Place::Developer => format!("check the experiment's `model` (now {model})"),
+        Place::Developer => format!(
+            "check the experiment's `model` (now {model}); GOOGLE_GEMINI_BASE_URL, if it is set, ends before /v1beta"
+        ),
     }
 }

@@ -34,6 +34,16 @@ async fn goes_again_after_one_failure() {
 }
 
 #[tokio::test]
+async fn what_stands_in_the_way_is_named_beside_the_model() {
+    for (status, words) in
+        [(404, "GOOGLE_VERTEX_BASE_URL, if it is set, ends before /v1"), (407, "HTTPS_PROXY")]
+    {
+        let Err(error) = preflight([ResponseTemplate::new(status)]).await else { panic!("{status} is fine") };
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_busy_service_has_accepted_us() {
     assert_eq!(preflight([reply("429-shared")]).await, Ok(Preflight { model_answered: false }));
 }
