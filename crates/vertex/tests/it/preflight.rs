@@ -35,10 +35,12 @@ async fn goes_again_after_one_failure() {
 
 #[tokio::test]
 async fn what_stands_in_the_way_is_named_beside_the_model() {
-    for (status, words) in
-        [(404, "GOOGLE_VERTEX_BASE_URL, if it is set, ends before /v1"), (407, "HTTPS_PROXY")]
-    {
-        let Err(error) = preflight([ResponseTemplate::new(status)]).await else { panic!("{status} is fine") };
+    let cases = [
+        (reply("404-model"), "GOOGLE_VERTEX_BASE_URL, if it is set, ends before /v1"),
+        (ResponseTemplate::new(407), "HTTPS_PROXY"),
+    ];
+    for (reply, words) in cases {
+        let Err(error) = preflight([reply]).await else { panic!("not refused: {words}") };
         assert!(error.to_string().contains(words), "{error}");
     }
 }
