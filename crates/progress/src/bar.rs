@@ -45,6 +45,9 @@ impl Bar {
         match &self.form {
             Form::Drawn(bar) => {
                 bar.set_position(position);
+                // A bar that ticks by itself leaves the new position to its next tick, which would count it as work of
+                // that moment; setting the length takes note of it at once.
+                bar.set_length(bar.length().unwrap_or_default());
                 bar.reset_eta();
             }
             Form::Lines { lines, .. } => lock(lines).resume_at(position),
@@ -109,14 +112,50 @@ fn lock(lines: &Mutex<Lines>) -> std::sync::MutexGuard<'_, Lines> {
 
 #[cfg(test)]
 mod tests {
-    use indicatif::{MultiProgress, ProgressDrawTarget};
+    use std::io;
+
+    use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 
     use super::*;
 
+    /// A terminal of 80 columns that keeps what is written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Narrow(Arc<Mutex<String>>);
+
+    impl TermLike for Narrow {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn both_templates_are_valid() {
-        for form in ["{prefix:>10} {spinner} {pos} {wide_msg}", "{bar:24.cyan/dim} {per_sec:>9} ETA {eta:<4}"]
-        {
+        for form in [COUNT, SHARE] {
             ProgressStyle::with_template(form).unwrap();
         }
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
@@ -125,5 +164,19 @@ mod tests {
         bar.set(5);
         let Form::Drawn(drawn) = &bar.form else { panic!("drawn") };
         assert_eq!(drawn.position(), 5);
+    }
+
+    #[test]
+    fn eighty_columns_show_all_that_a_large_run_counts() {
+        let terminal = Narrow::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
+        let bars = MultiProgress::with_draw_target(target);
+        let bar = Bar::new(&Screen::Bars(bars), "control", 489);
+        bar.resume_at(488);
+        bar.message("1.23 M tokens · $12.34 · 99 429s · 256 in flight · pinned at 12.3/s");
+        bar.finish();
+        let shown = terminal.0.lock().unwrap().clone();
+        assert!(shown.contains("488/489 0.0/s"), "nothing was done since: {shown}");
+        assert!(shown.contains("· 256 in"), "{shown}");
     }
 }
