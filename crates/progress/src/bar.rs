@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::plain::Lines;
 use crate::{Screen, Sink, write_line};
@@ -12,7 +12,7 @@ use crate::{Screen, Sink, write_line};
 /// A count without an end.
 const COUNT: &str = "{prefix:>10} {spinner} {pos} {wide_msg}";
 /// A share of a known total.
-const SHARE: &str = "{prefix:>8} {bar:6.cyan/dim} {pos}/{len} {rate} ETA {eta:<3} {wide_msg}";
+const SHARE: &str = "{prefix:>8} {bar:6.cyan/dim} {pos}/{len} {rate} ETA {left:<3} {wide_msg}";
 
 /// How far one piece of work has come. Clones move the same bar; dropping the last one leaves it as it stands.
 #[derive(Clone)]
@@ -101,6 +101,15 @@ fn draw(bars: &indicatif::MultiProgress, name: &str, total: u64, resumed_at: Arc
     let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
     // indicatif's own rate has nine decimals, which at 80 columns cost the message its place, and at the end it counts
     // what earlier runs did.
+    let begun_at = Arc::clone(&resumed_at);
+    // Nothing done yet promises nothing, and what is left when a bar has ended will not come by itself.
+    let style = style.with_key("left", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let is_known = state.pos() > begun_at.load(Ordering::Relaxed) && !state.is_finished();
+        let _ = match is_known {
+            true => write!(out, "{:#}", HumanDuration(state.eta())),
+            false => write!(out, "-"),
+        };
+    });
     let style = style.with_key("rate", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let rate = match state.pos().saturating_sub(resumed_at.load(Ordering::Relaxed)) {
             0 => 0.0,
@@ -192,6 +201,7 @@ mod tests {
             rates.len() > 1 && rates.iter().all(|rate| *rate == "0.0/s"),
             "nothing was done since: {shown}"
         );
+        assert!(!shown.contains("ETA 0s"), "{shown}");
         assert!(shown.contains("· 256 in"), "{shown}");
     }
 }
