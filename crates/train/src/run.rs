@@ -365,11 +365,14 @@ fn tell(event: &Event, bar: &Bar, progress: &Progress) {
         None => String::new(),
     };
     match event {
-        Event::Fits { tokens, took, peak } => progress.say(&format!(
-            "the longest row, {tokens} tokens, went through in {:.1} s{}",
-            took.as_secs_f64(),
-            gib(*peak)
-        )),
+        Event::Fits { rows, tokens, took, peak } => {
+            let what = match rows {
+                1 => "the longest row".to_owned(),
+                rows => format!("the {rows} longest rows together"),
+            };
+            let (took, peak) = (took.as_secs_f64(), gib(*peak));
+            progress.say(&format!("{what}, {tokens} tokens, went through in {took:.1} s{peak}"));
+        }
         Event::Resumed { step } => {
             bar.resume_at(*step);
             progress.say(&format!("goes on after step {step}"));

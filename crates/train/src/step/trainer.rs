@@ -1,4 +1,4 @@
-//! The loop over the steps of one arm: longest row, resume, step, checkpoint, adapter.
+//! The loop over the steps of one arm: longest rows, resume, step, checkpoint, adapter.
 //!
 //! What happens is handed to the caller as an [`Event`]; nothing is printed or drawn here, and `metrics.jsonl` is the
 //! caller's.
@@ -43,9 +43,11 @@ pub struct Job<'a> {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The longest row went through, forward and back.
+    /// The longest rows that can be taken together went through, forward and back.
     Fits {
-        /// Its tokens.
+        /// How many.
+        rows: usize,
+        /// Their tokens.
         tokens: usize,
         /// What it took.
         took: Duration,
@@ -104,10 +106,12 @@ pub enum Error {
     },
     /// libtorch gave up.
     #[error(
-        "the longest row, {tokens} tokens, does not go through on this device: {problem}; a smaller --max-seq-length, --quantization nf4 or checkpointing may fit"
+        "the longest rows, {rows} together of {tokens} tokens, do not go through on this device: {problem}; a smaller --max-seq-length, --quantization nf4 or checkpointing may fit"
     )]
     LongestRow {
-        /// Its tokens.
+        /// How many are taken together.
+        rows: usize,
+        /// Their tokens.
         tokens: usize,
         /// libtorch's words.
         problem: String,
@@ -184,8 +188,8 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
     if job.resume {
         on(Event::Resumed { step });
     }
-    // Out of memory shows here, in the first seconds, and not in the hour when this row's turn comes.
-    on(probe(model, longest, method)?);
+    // Out of memory shows here, in the first seconds, and not in the hour when these rows' turn comes.
+    on(probe(model, &heaviest(job, method), method)?);
     optimizer.zero_grad();
 
     while step < job.steps.len() as u64 {
@@ -261,14 +265,30 @@ fn take(
     })
 }
 
-/// Sends one row through, forward and back, and updates nothing.
-fn probe(model: &Model, row: &Row, method: Method) -> Result<Event, Error> {
-    let tokens = row.ids.len();
+/// The longest row, and with checkpointing those after it, as many as a step can take through the layers with it.
+fn heaviest<'a>(job: &Job<'a>, method: Method) -> Vec<&'a Row> {
+    let together = if method.checkpointing { job.steps.iter().map(Vec::len).max().unwrap_or(1) } else { 1 };
+    let mut rows: Vec<&Row> = job.rows.iter().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.ids.len()));
+    let mut tokens = 0;
+    let fits = |row: &&Row| {
+        tokens += row.ids.len();
+        tokens <= method.group_tokens
+    };
+    rows.into_iter().take(together.max(1)).take_while(fits).collect()
+}
+
+/// Sends rows through, forward and back, and updates nothing.
+fn probe(model: &Model, rows: &[&Row], method: Method) -> Result<Event, Error> {
+    let tokens = rows.iter().map(|row| row.ids.len()).sum();
     let started = Instant::now();
-    caught(|| gradient::accumulate(model, &[row], method, None))
-        .map_err(|problem| Error::LongestRow { tokens, problem })?;
+    caught(|| gradient::accumulate(model, rows, method, None)).map_err(|problem| Error::LongestRow {
+        rows: rows.len(),
+        tokens,
+        problem,
+    })?;
     let peak = device::peak_memory(model.device());
-    Ok(Event::Fits { tokens, took: started.elapsed(), peak })
+    Ok(Event::Fits { rows: rows.len(), tokens, took: started.elapsed(), peak })
 }
 
 fn save(

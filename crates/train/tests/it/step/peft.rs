@@ -38,7 +38,7 @@ fn peft_computes_the_same_from_what_a_run_leaves() {
     let mut events = Vec::new();
     let end = run(&mut model, &job, &Stop::default(), &mut |event| events.push(event)).unwrap();
     assert_eq!(end, End::Done);
-    assert!(matches!(events[0], Event::Fits { tokens: 21, .. }), "{:?}", events[0]);
+    assert!(matches!(events[0], Event::Fits { rows: 2, tokens: 42, .. }), "{:?}", events[0]);
     assert_eq!(events.last(), Some(&Event::Checked { difference: 0.0 }));
     let losses: Vec<f64> = events
         .iter()
