@@ -1,5 +1,5 @@
-//! A cursor over one line of JSON that has no control characters. It knows no row and copies only strings that have
-//! escapes.
+//! A cursor over one line of JSON. It knows no row, copies only strings that have escapes, and accepts no raw control
+//! character: strings end at one, and between values only blanks are passed over.
 //!
 //! `None` means "not accepted", never "wrong": whoever asks explains the line the slow way.
 
@@ -14,7 +14,7 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts at the beginning of `line`, which must have no byte below 0x20.
+    /// Starts at the beginning of `line`.
     pub fn new(line: &'a str) -> Self {
         Self { line, at: 0 }
     }
@@ -82,7 +82,8 @@ impl<'a> Cursor<'a> {
     /// Takes what stands before the next quote or backslash, and that one byte too.
     fn piece(&mut self) -> Option<&'a str> {
         let start = self.at;
-        let length = special(&self.line.as_bytes()[start..])?;
+        let rest = &self.line.as_bytes()[start..];
+        let length = special(rest).filter(|at| rest[*at] >= b' ')?;
         self.at += length + 1;
         Some(&self.line[start..start + length])
     }
@@ -156,19 +157,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the first quote or backslash stands. Written out here because the pieces between are short: a call for each
-/// costs more than the look itself.
+/// Where the first quote, backslash or control character stands. Written out here because the pieces between are short:
+/// a call for each costs more than the look itself.
 #[inline]
 fn special(bytes: &[u8]) -> Option<usize> {
     let (chunks, rest) = bytes.as_chunks::<16>();
     for (at, chunk) in chunks.iter().enumerate() {
         let chunk = u8x16::new(*chunk);
-        let found = (chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
+        let ends = chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\'));
+        let controls = chunk.min(u8x16::splat(b' ' - 1)).simd_eq(chunk);
+        let found = (ends | controls).to_bitmask();
         if found != 0 {
             return Some(16 * at + found.trailing_zeros() as usize);
         }
     }
-    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '))?;
     Some(16 * chunks.len() + at)
 }
 

@@ -3,7 +3,9 @@
 //! One-permutation MinHash (Li, Owen, Zhang, "One Permutation Hashing", 2012): every sequence of [`WORDS`] words is
 //! hashed once; the high bits choose one of [`BINS`] bins, and a bin keeps its smallest hash. The share of bins in
 //! which two texts agree estimates the share of sequences that they have in common (Jaccard), with a standard error
-//! of at most 1/16. Candidates are found by bands of four bins each, so no pair is compared that has no band in common.
+//! of at most 1/16. Of each smallest hash eight bits are kept (Li and König, "b-Bit Minwise Hashing", 2010): one bin in
+//! 256 agrees by chance, far less than that error. Candidates are found by bands of four bins each, so no pair is
+//! compared that has no band in common.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +16,9 @@ const WORDS: usize = 3;
 const BAND: usize = 4;
 const KEY: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// 128 bytes that stand for a text.
+/// 64 bytes that stand for a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature([u16; BINS]);
+pub struct Signature([u8; BINS]);
 
 /// A text that repeats an earlier one.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,12 +120,12 @@ pub fn similarity(a: &Signature, b: &Signature) -> f64 {
 /// has the same band, so a thousand copies of one text cost a thousand comparisons.
 pub fn repeats(signatures: &[Signature], threshold: f64) -> Vec<Repeat> {
     let mut best: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
-    let mut bands: Vec<(u64, usize)> = Vec::with_capacity(signatures.len());
+    let mut bands: Vec<(u32, usize)> = Vec::with_capacity(signatures.len());
     for band in 0..BINS / BAND {
         bands.clear();
         bands.extend(signatures.iter().enumerate().map(|(index, signature)| {
             let bins = &signature.0[band * BAND..][..BAND];
-            (bins.iter().fold(0, |key, bin| key << 16 | u64::from(*bin)), index)
+            (bins.iter().fold(0, |key, bin| key << 8 | u32::from(*bin)), index)
         }));
         bands.sort_unstable();
         for group in bands.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
@@ -149,7 +151,7 @@ fn densify(bins: &[u64; BINS]) -> Signature {
     for (index, slot) in signature.iter_mut().enumerate() {
         let full = (0..BINS).find(|distance| bins[(index + distance) % BINS] != u64::MAX);
         let distance = full.unwrap_or_default();
-        *slot = (mix(bins[(index + distance) % BINS] ^ distance as u64, KEY) >> 48) as u16;
+        *slot = (mix(bins[(index + distance) % BINS] ^ distance as u64, KEY) >> 56) as u8;
     }
     Signature(signature)
 }

@@ -21,7 +21,7 @@ pub struct Summary {
     pub facts: Vec<Fact>,
     /// Lines of the answers that are long enough to be signed.
     pub signed: Vec<usize>,
-    /// Their signatures in the same order, 128 bytes each.
+    /// Their signatures in the same order, 64 bytes each.
     pub signatures: Vec<Signature>,
     /// The settings that rows name, with their number and first line.
     pub settings: Vec<(Settings, Tally)>,

@@ -42,9 +42,6 @@ pub fn read(line: &str) -> Option<View<'_>> {
 }
 
 fn parse<'a>(line: &'a str, known: Option<&'a Known>, spare: &mut String) -> Option<View<'a>> {
-    if line.bytes().fold(false, |control, byte| control | (byte < 0x20)) {
-        return None;
-    }
     let mut cursor = Cursor::new(line);
     let mut format = None;
     let (mut key, mut instruction, mut system_prompt) = (None, None, None);

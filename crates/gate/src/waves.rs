@@ -1,13 +1,15 @@
 //! Reading a file in large pieces that end where a line ends, while someone else works on the piece before.
 
-use std::io::Read;
-
-/// Bytes of a piece. Two pieces a file are in memory at a time.
-const WAVE: usize = 2 << 20;
+use std::io::{ErrorKind, Read};
 
 /// The longest line that is looked at, in bytes. A row has some thousand, and the largest answer that a model gives
 /// some hundred thousand.
 pub const MAX_LINE: usize = 1 << 20;
+
+/// Bytes that are read for a piece. Two pieces a file are in memory at a time, each with what the one before left over.
+/// More than [`MAX_LINE`], so that a line that does not end in a piece is known to be too long; and no more than that
+/// asks for, because a piece is best judged and hashed while it is in a core's own cache.
+const WAVE: usize = MAX_LINE + (256 << 10);
 
 /// A piece of a file.
 #[derive(Debug, Default)]
@@ -42,11 +44,13 @@ impl Wave {
     /// # Errors
     /// What the system says of reading.
     pub fn fill(&mut self, before: &Self, file: &mut impl Read) -> std::io::Result<()> {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(&before.bytes[before.whole..]);
-        let wanted = WAVE.max(self.bytes.len()) - self.bytes.len();
-        let got = file.by_ref().take(wanted as u64).read_to_end(&mut self.bytes)?;
-        self.last = got < wanted;
+        let left = &before.bytes[before.whole..];
+        self.bytes.resize(left.len() + WAVE, 0);
+        let (start, rest) = self.bytes.split_at_mut(left.len());
+        start.copy_from_slice(left);
+        let got = read(file, rest)?;
+        self.bytes.truncate(left.len() + got);
+        self.last = got < WAVE;
         self.continues_long_line = !before.lines().is_empty() && before.lines().last() != Some(&b'\n');
         self.whole = match memchr::memrchr(b'\n', &self.bytes) {
             _ if self.last => self.bytes.len(),
@@ -56,4 +60,18 @@ impl Wave {
         };
         Ok(())
     }
+}
+
+/// Reads until `bytes` are full or nothing follows; returns how many were read.
+fn read(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<usize> {
+    let mut got = 0;
+    while got < bytes.len() {
+        match file.read(&mut bytes[got..]) {
+            Ok(0) => break,
+            Ok(count) => got += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(got)
 }

@@ -40,7 +40,7 @@ impl Echo {
         let mut echo =
             Self { sentences: sentences(system_prompt), maybe: vec![0; 1 << 10], windows: HashMap::new() };
         for (index, sentence) in echo.sentences.iter().enumerate() {
-            for (offset, window) in sentence.as_bytes().windows(WINDOW).enumerate() {
+            for (offset, window) in sentence.as_bytes().array_windows().enumerate() {
                 let window = load(window);
                 let (word, bit) = place(window);
                 echo.maybe[word] |= bit;
@@ -53,8 +53,8 @@ impl Echo {
     /// The byte of `answer` where a sentence begins.
     fn find(&self, answer: &str) -> Option<usize> {
         let bytes = answer.as_bytes();
-        (0..bytes.len().saturating_sub(WINDOW - 1)).step_by(STRIDE).find_map(|at| {
-            let window = load(&bytes[at..at + WINDOW]);
+        (0..bytes.len()).step_by(STRIDE).find_map(|at| {
+            let window = load(bytes[at..].first_chunk()?);
             let (word, bit) = place(window);
             if self.maybe[word] & bit == 0 {
                 return None;
@@ -67,8 +67,8 @@ impl Echo {
     }
 }
 
-fn load(window: &[u8]) -> u64 {
-    window.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+fn load(window: &[u8; WINDOW]) -> u64 {
+    u64::from_le_bytes(*window)
 }
 
 /// Word and bit of a window among 65,536 bits.

@@ -10,6 +10,7 @@ use crate::judge::Judged;
 pub fn check(context: &Context<'_>, arms: &[Judged<'_>]) -> Outcome {
     let mut failures = Vec::new();
     let mut answers: HashedMap<(u64, u64), (usize, usize)> = HashedMap::default();
+    answers.reserve(arms.iter().map(|judged| judged.summary.facts.len()).sum());
     for (arm, judged) in arms.iter().enumerate() {
         for fact in judged.summary.facts.iter().filter(|fact| fact.answer != 0) {
             let (other, line) = *answers.entry((fact.prompt, fact.answer)).or_insert((arm, fact.line));
