@@ -12,8 +12,9 @@ use crate::step::binary::{Bench, finish};
 use crate::step::support::{fixture, open, smollm2};
 
 /// How far the forecast may be from the measured peak: a share of it, and what a process holds more or less by itself.
-/// With two threads on Linux it was within 3 % in eight runs of SmolLM2-135M, and 30 MiB too high for the small model on
-/// one thread; threads, the system's allocator and its page size differ from machine to machine.
+/// With two threads on Linux it was within 3 % in one round of eight runs of SmolLM2-135M and up to 8 % too low in
+/// another, and 30 MiB too high for the small model on one thread; threads, the system's allocator and its page size
+/// differ from machine to machine.
 const SHARE: f64 = 0.05;
 const PROCESS: f64 = 32.0 / 1024.0;
 
