@@ -3,29 +3,29 @@
 //! The base is loaded once for all arms. Nothing is printed here; a bar shows how far a run is, and what happened is
 //! returned.
 
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+mod folder;
+mod watch;
+
+use std::path::PathBuf;
 
 use model::adapter::{Adapter, WEIGHTS};
 use model::device;
 use model::lora::LoraConfig;
 use model::transformer::{LoadOptions, Model};
-use progress::{Bar, Progress};
+use progress::Progress;
 
 use crate::data::ArmExamples;
 use crate::forecast;
 use crate::lock::{Lock, LockError};
 use crate::pace::{Held, Pace};
 use crate::plan::Plan;
-use crate::prepare::{Planned, PrepareError, Prepared, RECIPE};
-use crate::record::metrics::{Line, Metrics, MetricsError};
-use crate::record::provenance::{Circumstances, Provenance};
-use crate::record::tensorboard::Events;
-use crate::record::{card, chart, provenance};
-use crate::step::checkpoint;
+use crate::prepare::{Planned, PrepareError, Prepared};
+use crate::record::metrics::{Line, MetricsError};
+use crate::record::provenance;
 use crate::step::gradient::Row;
 use crate::step::interrupt::Stop;
 use crate::step::trainer::{self, End, Event, Job};
+use watch::Record;
 
 /// Where and how a run computes; no part of the recipe.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ fn train(
     stop: &Stop,
 ) -> Result<End, RunError> {
     let folder = prepared.folder(plan);
-    begin(prepared, plan, &folder)?;
+    folder::begin(prepared, plan, &folder)?;
     let rows: Vec<Row> = arm
         .examples
         .iter()
@@ -242,9 +242,9 @@ fn train(
     };
     let bar = progress.bar(&arm.arm, u64::from(plan.len()));
     let mut pace = Pace::default();
-    let mut record = Record { folder: folder.clone(), files: None, failed: None };
+    let mut record = Record::of(&folder);
     let end = trainer::run(model, &job, stop, &mut |event| {
-        tell(&event, &bar, progress);
+        watch::tell(&event, &bar, progress);
         if let Event::Step(line) = &event
             && let Some(slow) = pace.step(line.tokens_per_second)
         {
@@ -272,149 +272,13 @@ fn train(
         RunError::Train { arm: arm.arm.clone(), row, source: Box::new(source) }
     })?;
     if end == End::Done {
-        finish(prepared, plan, &folder, options)?;
+        folder::finish(prepared, plan, &folder, options)?;
     }
     Ok(end)
 }
 
-/// Writes what is known before the first step.
-fn begin(prepared: &Prepared, plan: &Plan, folder: &Path) -> Result<(), RunError> {
-    let recipe = toml::to_string(&plan.frozen).map_err(|error| PrepareError::Plan(error.into()))?;
-    write(&folder.join(RECIPE), &recipe)?;
-    write(&folder.join("tokenizer.json"), prepared.chat.tokenizer.json())?;
-    write(&folder.join("tokenizer_config.json"), prepared.chat.tokenizer.config())?;
-    write(&folder.join("chat_template.jinja"), prepared.chat.template.source())
-}
-
-/// Writes what is known after the last; the provenance comes last of all, and says that the folder is complete.
-fn finish(prepared: &Prepared, plan: &Plan, folder: &Path, options: &Options) -> Result<(), RunError> {
-    let lines = lines(folder)?;
-    let Some(ledger) = prepared.pairs.arms.iter().find(|ledger| ledger.arm == plan.frozen.data.arm) else {
-        return Ok(());
-    };
-    let circumstances = Circumstances {
-        made_at: jiff::Timestamp::now().to_string(),
-        device: match options.device {
-            tch::Device::Cuda(index) => format!("cuda:{index}"),
-            _ => "cpu".into(),
-        },
-        verdict: prepared.verdict.clone(),
-        base_files: prepared.base_files.clone(),
-        initial_adapter: prepared.initial.clone(),
-        code_sha256: prepared.code.clone(),
-    };
-    let provenance = Provenance::new(&plan.frozen, ledger, circumstances);
-    write(&folder.join(chart::FILE), &chart::svg(&lines))?;
-    write(&folder.join("README.md"), &card::card(&plan.frozen, &provenance, &lines))?;
-    let path = folder.join(provenance::FILE);
-    let mut text = serde_json::to_string_pretty(&provenance)
-        .map_err(|error| RunError::Write { path: path.clone(), source: error.into() })?;
-    text.push('\n');
-    write(&path, &text)?;
-    // Only now: until the folder is complete, a run that is cut off here goes on from them.
-    checkpoint::clear(folder).map_err(|error| RunError::Train {
-        arm: plan.frozen.data.arm.clone(),
-        row: None,
-        source: Box::new(error.into()),
-    })
-}
-
-/// The lines of metrics and the events of one run; opened when it is known where the run begins.
-struct Record {
-    folder: PathBuf,
-    files: Option<(Metrics, Events)>,
-    failed: Option<RunError>,
-}
-
-impl Record {
-    fn take(&mut self, event: &Event) {
-        let done = match event {
-            Event::Resumed { step } => self.open(*step).map(|files| self.files = Some(files)),
-            Event::Step(report) => self.append(report),
-            Event::Fits { .. } | Event::Saved { .. } | Event::Checked { .. } => Ok(()),
-        };
-        if let Err(error) = done {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    fn open(&self, step: u64) -> Result<(Metrics, Events), RunError> {
-        let (metrics, kept) = Metrics::open(&self.folder, step)?;
-        let fail = |source| RunError::Write { path: self.folder.clone(), source };
-        let mut events = Events::create(&self.folder, now()).map_err(fail)?;
-        kept.iter().try_for_each(|line| events.append(line, now())).map_err(fail)?;
-        Ok((metrics, events))
-    }
-
-    fn append(&mut self, line: &Line) -> Result<(), RunError> {
-        let mut files = match self.files.take() {
-            Some(files) => files,
-            None => self.open(0)?,
-        };
-        files.0.append(line)?;
-        let folder = &self.folder;
-        files.1.append(line, now()).map_err(|source| RunError::Write { path: folder.clone(), source })?;
-        self.files = Some(files);
-        Ok(())
-    }
-}
-
-fn tell(event: &Event, bar: &Bar, progress: &Progress) {
-    let gib = |bytes: Option<u64>| match bytes {
-        Some(bytes) => format!(", {:.2} GiB", bytes as f64 / f64::from(1 << 30)),
-        None => String::new(),
-    };
-    match event {
-        Event::Fits { rows, tokens, took, peak } => {
-            let what = match rows {
-                1 => "the longest row".to_owned(),
-                rows => format!("the {rows} longest rows together"),
-            };
-            let (took, peak) = (took.as_secs_f64(), gib(*peak));
-            progress.say(&format!("{what}, {tokens} tokens, went through in {took:.1} s{peak}"));
-        }
-        Event::Resumed { step } => {
-            bar.resume_at(*step);
-            progress.say(&format!("goes on after step {step}"));
-        }
-        Event::Step(report) => {
-            bar.message(format!(
-                "loss {:.4}, {:.0} tokens/s{}",
-                report.loss,
-                report.tokens_per_second,
-                gib(report.peak_memory_bytes)
-            ));
-            bar.set(report.step);
-        }
-        Event::Saved { .. } => {}
-        Event::Checked { difference } => {
-            progress.say(&format!("the saved adapter was read back; its logits differ by {difference:.1e}"));
-        }
-    }
-}
-
 fn outcome(plan: &Plan, folder: PathBuf, ending: Ending) -> Result<Outcome, RunError> {
-    let lines = lines(&folder)?;
+    let lines = folder::lines(&folder)?;
     let ends = lines.first().copied().zip(lines.last().copied());
     Ok(Outcome { arm: plan.frozen.data.arm.clone(), folder, ends, ending })
-}
-
-fn lines(folder: &Path) -> Result<Vec<Line>, RunError> {
-    let path = folder.join(crate::record::metrics::FILE);
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    Ok(crate::record::metrics::read(&path)?)
-}
-
-/// Writes a file whole or not at all: it is renamed into place.
-fn write(path: &Path, text: &str) -> Result<(), RunError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|source| RunError::Write { path: path.to_owned(), source })
-}
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
