@@ -99,6 +99,8 @@ fn left_out(frozen: &Frozen) -> Vec<String> {
     }
     if is_gguf(&recipe.base) {
         said.push(format!("the base {} is a GGUF file, which neither axolotl nor TRL trains on: put the model's folder or hub id in its place", recipe.base));
+    } else if Path::new(&recipe.base).is_dir() {
+        said.push(format!("the base {} is a folder of this machine: put it on the other one at the same path, or a hub id in its place", recipe.base));
     }
     said
 }

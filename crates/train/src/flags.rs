@@ -122,6 +122,26 @@ pub struct Place {
     /// Where to compute; auto takes the first GPU, or else the CPU
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
     pub device: Device,
+    /// Where the embedding lies; on the host it leaves a GPU as much more memory. It stays where the head is when both are
+    /// one matrix
+    #[arg(long, value_enum, default_value_t = Embedding::Device)]
+    pub embedding: Embedding,
+}
+
+/// Where the embedding lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Embedding {
+    /// Beside the other weights
+    Device,
+    /// In host memory; the rows that are looked up are sent
+    Host,
+}
+
+impl Embedding {
+    /// Whether that is host memory.
+    pub fn is_on_host(self) -> bool {
+        self == Self::Host
+    }
 }
 
 /// Where to compute.

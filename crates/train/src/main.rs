@@ -116,7 +116,7 @@ fn options(flags: &Flags, prepared: &Prepared) -> anyhow::Result<Options> {
         Dtype::F32 => tch::Kind::Float,
         Dtype::Bf16 => tch::Kind::BFloat16,
     };
-    Ok(Options { device, dtype, resume: flags.resume })
+    Ok(Options { device, dtype, host_embedding: flags.place.embedding.is_on_host(), resume: flags.resume })
 }
 
 fn place(options: &Options, prepared: &Prepared) -> Place {
@@ -128,6 +128,7 @@ fn place(options: &Options, prepared: &Prepared) -> Place {
         free: device::memory(options.device).map(|memory| memory.free),
         held: if gpu { 0 } else { process },
         gpu,
+        host_embedding: options.host_embedding,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }

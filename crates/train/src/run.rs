@@ -34,6 +34,8 @@ pub struct Options {
     pub device: tch::Device,
     /// The type of its computation.
     pub dtype: tch::Kind,
+    /// The embedding lies in host memory.
+    pub host_embedding: bool,
     /// Go on from checkpoints.
     pub resume: bool,
 }
@@ -163,7 +165,7 @@ pub fn run(
         quantization: forecast::quantization(&prepared.recipe),
         lora: Some(lora.clone()),
         seed: u64::from(prepared.recipe.seed),
-        host_embedding: false,
+        host_embedding: options.host_embedding,
     };
     let mut model = Model::load_with(&prepared.base, &load, |layer, _| {
         // What was read of the files is in the model now, in one form or another.

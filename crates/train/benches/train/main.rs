@@ -28,6 +28,8 @@ struct Case {
     tokens: usize,
     checkpointing: bool,
     nf4: bool,
+    /// The embedding lies in host memory.
+    host_embedding: bool,
     /// Steps after the first, which warms up.
     steps: usize,
 }
@@ -76,7 +78,14 @@ fn beside_peer() -> Result<()> {
     println!("|---:|---|---|---:|---:|---:|---:|");
     for checkpointing in [true, false] {
         for tokens in [512, 1024] {
-            let case = Case { base: Some(base.clone()), tokens, checkpointing, nf4: false, steps: 3 };
+            let case = Case {
+                base: Some(base.clone()),
+                tokens,
+                checkpointing,
+                nf4: false,
+                host_embedding: false,
+                steps: 3,
+            };
             let (mut own, mut other) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
                 own.push(ours(&case)?);

@@ -27,6 +27,7 @@ pub fn measure(case: &Case) -> Result<Figures> {
         dtype: device::natural_kind(device),
         quantization: if case.nf4 { Quantization::Nf4 { double: false } } else { Quantization::None },
         lora: Some(LoraConfig::all(16, 16.0)),
+        host_embedding: case.host_embedding,
         ..LoadOptions::cpu()
     };
     let model = match &case.base {

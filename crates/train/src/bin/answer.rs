@@ -89,8 +89,9 @@ fn answer(flags: &Flags) -> anyhow::Result<()> {
     };
     let lora = adapter.as_ref().map(|adapter| adapter.lora.clone());
     let dtype = device::natural_kind(device);
-    let mut model =
-        Model::load(&base, &LoadOptions { device, dtype, quantization, lora, ..LoadOptions::cpu() })?;
+    let host_embedding = flags.place.embedding.is_on_host();
+    let options = LoadOptions { device, dtype, quantization, lora, host_embedding, ..LoadOptions::cpu() };
+    let mut model = Model::load(&base, &options)?;
     base.weights.release();
     if let Some(adapter) = &adapter {
         model.set_adapter(adapter)?;

@@ -54,6 +54,9 @@ pub struct Provenance {
     pub code_sha256: String,
     /// Where it was trained: `cpu`, `cuda:0`.
     pub device: String,
+    /// Threads of a CPU's computation, which decide its last bits; absent for a GPU, and where an older version trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
 }
 
 /// A file and its hash.
@@ -72,6 +75,8 @@ pub struct Circumstances {
     pub made_at: String,
     /// `cpu`, `cuda:0`.
     pub device: String,
+    /// Threads of the computation, on a CPU.
+    pub threads: Option<u32>,
     /// The verdict's file, where there is one.
     pub verdict: Option<File>,
     /// The base's files.
@@ -85,7 +90,7 @@ pub struct Circumstances {
 impl Provenance {
     /// Puts the provenance of one arm together.
     pub fn new(frozen: &Frozen, ledger: &Ledger, circumstances: Circumstances) -> Self {
-        let Circumstances { made_at, device, verdict, base_files, initial_adapter, code_sha256 } =
+        let Circumstances { made_at, device, threads, verdict, base_files, initial_adapter, code_sha256 } =
             circumstances;
         Self {
             format: 1,
@@ -115,6 +120,7 @@ impl Provenance {
             version: env!("CARGO_PKG_VERSION").into(),
             code_sha256,
             device,
+            threads,
         }
     }
 }

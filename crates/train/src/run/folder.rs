@@ -36,6 +36,7 @@ pub(super) fn finish(
             tch::Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".into(),
         },
+        threads: (!options.device.is_cuda()).then(|| tch::get_num_threads().unsigned_abs()),
         verdict: prepared.verdict.clone(),
         base_files: prepared.base_files.clone(),
         initial_adapter: prepared.initial.clone(),

@@ -234,6 +234,10 @@ fn what_a_piece_cannot_carry_over_is_said() {
     assert_eq!(read("sky.yaml")["file_mounts"]["/tmp/initial-adapter"], initial.to_str().unwrap());
     assert_eq!(read("sky.yaml")["run"], "axolotl train axolotl.yaml --lora-model-dir /tmp/initial-adapter\n");
 
+    let here = format!("--base={}", folder.path().display());
+    let said = export::write(&out, &plan(&[&here]), &examples().arms[0], &[0], Family::Llama).unwrap();
+    assert!(said.len() == 1 && said[0].contains("is a folder of this machine"), "{said:?}");
+
     let held = export::write(&out, &plan(&["--hold=tokens"]), &examples().arms[0], &[0], Family::Llama);
     assert!(held.unwrap_err().to_string().contains("the same number of rows every step"));
     let odd = export::write(&out, &plan(&["--lora-alpha=1.5"]), &examples().arms[0], &[0], Family::Llama);

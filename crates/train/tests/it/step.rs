@@ -10,5 +10,6 @@ mod memory;
 mod misuse;
 mod parity;
 mod peft;
+mod placement;
 mod resume;
 mod support;
