@@ -74,16 +74,21 @@ fn parse(
     categories: Option<&BTreeMap<String, usize>>,
 ) -> Result<Vec<Prompt>, PromptError> {
     let mut prompts: Vec<Prompt> = Vec::new();
-    let mut first_line: HashMap<String, usize> = HashMap::new();
+    let mut numbers: Vec<usize> = Vec::new();
+    let wrong = |line, what| PromptError::Line { path: path.to_owned(), line, what };
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let number = index + 1;
-        let wrong = |what: String| PromptError::Line { path: path.to_owned(), line: number, what };
-        let Some(prompt) = parse_line(line, categories).map_err(wrong)? else { continue };
-        if let Some(earlier) = first_line.insert(prompt.text.clone(), number) {
-            return Err(wrong(format!("the same prompt stands on line {earlier}")));
+    for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
+        if let Some(prompt) = parse_line(line, categories).map_err(|what| wrong(number, what))? {
+            prompts.push(prompt);
+            numbers.push(number);
         }
-        prompts.push(prompt);
+    }
+    // After the last, when each text stays where it is and need not be copied.
+    let mut first_line: HashMap<&str, usize> = HashMap::with_capacity(prompts.len());
+    for (prompt, &number) in prompts.iter().zip(&numbers) {
+        if let Some(earlier) = first_line.insert(&prompt.text, number) {
+            return Err(wrong(number, format!("the same prompt stands on line {earlier}")));
+        }
     }
     if prompts.is_empty() {
         return Err(PromptError::Empty { path: path.to_owned() });
