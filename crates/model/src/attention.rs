@@ -7,8 +7,24 @@ use tch::{Device, Kind, Tensor};
 
 /// Attention of q [B, H, L, E] over k and v [B, K, S, E] -> [B, H, L, E].
 pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Tensor {
+    // A card's kernels for heads in groups take 16-bit numbers alone. In f32 what is left for groups writes all L x S
+    // scores down, and the kernel that does not wants a key and a value for each query head.
+    if q.device().is_cuda() && q.kind() == Kind::Float {
+        let each = |x: &Tensor| repeated(x, q.size()[1]);
+        return dot_product(q, &each(k), &each(v), causal);
+    }
+    dot_product(q, k, v, causal)
+}
+
+fn dot_product(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Tensor {
     let grouped = q.size()[1] != k.size()[1];
     Tensor::scaled_dot_product_attention(q, k, v, None::<&Tensor>, 0.0, causal, None, grouped)
+}
+
+/// Keys or values [B, K, S, E] -> [B, H, S, E], each as often as query heads share it.
+fn repeated(x: &Tensor, heads: i64) -> Tensor {
+    let share = heads / x.size()[1];
+    if share == 1 { x.shallow_clone() } else { x.repeat_interleave_self_int(share, 1, None) }
 }
 
 /// Causal attention and, where the device's kernel gives it, the log-sum-exp of every row of scores, [B, H, L].
@@ -57,6 +73,14 @@ mod tests {
     fn waves(size: [i64; 4], step: f64) -> Tensor {
         let count: i64 = size.iter().product();
         (Tensor::arange(count, (Kind::Float, Device::Cpu)) * step).sin().view(size) * 1.5
+    }
+
+    #[test]
+    fn a_key_for_each_query_head_gives_what_groups_give() {
+        let q = waves([2, 6, 9, 8], 0.7);
+        let [k, v] = [0.31, 1.3].map(|step| waves([2, 2, 9, 8], step));
+        let each = dot_product(&q, &repeated(&k, 6), &repeated(&v, 6), true);
+        assert!(each.allclose(&dot_product(&q, &k, &v, true), 1e-6, 1e-6, false));
     }
 
     /// The way that a card goes, run on the CPU, against the one that the CPU goes.

@@ -70,7 +70,8 @@ impl Placement {
     }
 
     fn place(&self, tensor: Tensor) -> Result<Tensor, TchError> {
-        tensor.f_to_device(self.device)?.f_to_kind(self.kind)
+        // In this order the card never holds the stored numbers beside its own.
+        tensor.f_to_kind(self.kind)?.f_to_device(self.device)
     }
 
     fn quantized(&self, values: &[f32], shape: [i64; 2], double: bool) -> Result<Weight, TchError> {
