@@ -21,7 +21,8 @@ pub fn ids(tokens: usize, vocabulary: usize) -> Vec<i64> {
 
 /// Trains on one row, again and again; a quarter of it is prompt.
 pub fn measure(case: &Case) -> Result<Figures> {
-    let device = device::parse("auto")?;
+    // The peer of a real base computes on the CPU.
+    let device = device::parse(if case.base.is_some() { "cpu" } else { "auto" })?;
     let options = LoadOptions {
         device,
         dtype: device::natural_kind(device),

@@ -188,6 +188,11 @@ pub fn run(model: &mut Model, job: &Job, stop: &Stop, on: &mut dyn FnMut(Event))
     if job.resume {
         on(Event::Resumed { step });
     }
+    // What the arm before this one took, and what loading took, is not this arm's peak. On a CPU they share a process.
+    if model.device().is_cuda() {
+        device::empty_cache(model.device());
+        device::reset_peak(model.device());
+    }
     // Out of memory shows here, in the first seconds, and not in the hour when these rows' turn comes.
     on(probe(model, &heaviest(job, method), method)?);
     optimizer.zero_grad();
@@ -326,14 +331,32 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload: Box<dyn Any + Send>| {
         let words = payload.downcast_ref::<String>().map(String::as_str);
         let words = words.or(payload.downcast_ref::<&str>().copied()).unwrap_or("libtorch panicked");
-        // The rest is a C++ stack trace.
-        words.lines().next().unwrap_or(words).to_owned()
+        first_line(words).to_owned()
     })
+}
+
+/// Libtorch's first line: the rest is a C++ stack trace, in which line ends are spelled out as tch's panic shows them.
+fn first_line(words: &str) -> &str {
+    let line = words.split(['\n', '\r']).next().unwrap_or(words);
+    let line = line.split("\\n").next().unwrap_or(line);
+    line.rsplit_once("Torch(\"").map_or(line, |(_, said)| said)
 }
 
 fn kept(checkpoint: &Option<PathBuf>) -> String {
     match checkpoint {
         Some(path) => format!("the last good checkpoint is {}", path.display()),
         None => "there was no checkpoint yet".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_line;
+
+    #[test]
+    fn of_libtorchs_words_the_first_line_is_kept() {
+        let panic = r#"called `Result::unwrap()` on an `Err` value: Torch("CUDA out of memory. Tried to allocate 2.00 GiB.\nException raised from malloc at x.cpp:1")"#;
+        assert_eq!(first_line(panic), "CUDA out of memory. Tried to allocate 2.00 GiB.");
+        assert_eq!(first_line("index out of range\nframe #0"), "index out of range");
     }
 }
