@@ -3,8 +3,9 @@
 //! `open_cuda` comes first in `main`: any question about CUDA before it makes libtorch remember that there is none.
 //! The CUDA half could not be run where it was written; it is as small as it can be.
 
+use std::ffi::CStr;
 use std::fs;
-use std::os::raw::c_int;
+use std::os::raw::{c_char, c_int};
 
 pub use tch::Device;
 use tch::{Cuda, Kind};
@@ -26,9 +27,12 @@ pub enum Error {
     Name(String),
     /// No CUDA at all.
     #[error(
-        "no CUDA device: libtorch_cuda could not be opened or sees no card; give --device cpu, or put the `lib` folder of a torch 2.11 with CUDA on the library path (LD_LIBRARY_PATH, on Windows PATH)"
+        "no CUDA device: {why}; give --device cpu, or put the `lib` folder of a torch 2.11 with CUDA on the library path (LD_LIBRARY_PATH, on Windows PATH)"
     )]
-    NoCuda,
+    NoCuda {
+        /// What the loader said, or that there is no card.
+        why: String,
+    },
     /// A card that is not there.
     #[error("there is no cuda:{index}, this machine has {count} CUDA device(s)")]
     NoSuchCard {
@@ -41,6 +45,7 @@ pub enum Error {
 
 unsafe extern "C" {
     fn model_open_cuda() -> c_int;
+    fn model_open_problem() -> *const c_char;
     fn model_memory(device: c_int, free: *mut u64, total: *mut u64) -> c_int;
     fn model_peak_memory(device: c_int, peak: *mut u64) -> c_int;
     fn model_reset_peak_memory(device: c_int) -> c_int;
@@ -56,6 +61,12 @@ pub fn open_cuda() -> bool {
     unsafe { model_open_cuda() == 0 }
 }
 
+fn open_problem() -> String {
+    // SAFETY: the shim's text ends in NUL, and is written in `open_cuda` alone, before anything else runs.
+    let problem = unsafe { CStr::from_ptr(model_open_problem()) }.to_string_lossy();
+    if problem.is_empty() { "libtorch_cuda sees no card".to_owned() } else { problem.into_owned() }
+}
+
 /// The device of a name: `auto` (the first card, else the CPU), `cpu`, `cuda`, `cuda:N`.
 pub fn parse(name: &str) -> Result<Device, Error> {
     let index = match name {
@@ -68,13 +79,21 @@ pub fn parse(name: &str) -> Result<Device, Error> {
         }
     };
     if !Cuda::is_available() {
-        return Err(Error::NoCuda);
+        return Err(Error::NoCuda { why: open_problem() });
     }
     let count = Cuda::device_count();
     if index as i64 >= count {
         return Err(Error::NoSuchCard { index, count });
     }
     Ok(Device::Cuda(index))
+}
+
+/// The name that [`parse`] takes for `device`: `cpu`, `cuda:0`.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
 }
 
 /// The compute type a device is good at: bf16 on CUDA; f32 on the CPU, where bf16 is several times slower.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
@@ -27,6 +28,7 @@ int guarded(F body) {
     return 1;
   }
 }
+std::string open_problem;
 }  // namespace
 
 extern "C" {
@@ -34,10 +36,24 @@ extern "C" {
 // 0 when libtorch's CUDA half is now part of this process. Its constructors register the CUDA hooks.
 int model_open_cuda() {
 #ifdef _WIN32
-  return LoadLibraryA("torch_cuda.dll") != nullptr ? 0 : 1;
+  if (LoadLibraryA("torch_cuda.dll") == nullptr) {
+    open_problem = "torch_cuda.dll could not be opened";
+    return 1;
+  }
 #else
-  return dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr ? 0 : 1;
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    const char* problem = dlerror();
+    open_problem = problem != nullptr ? problem : "libtorch_cuda.so could not be opened";
+    return 1;
+  }
 #endif
+  // cuDNN's attention makes a plan for every length that it has not met, and no two rows are of one length.
+  return guarded([] { at::globalContext().setSDPUseCuDNN(false); });
+}
+
+// Why model_open_cuda did not; empty where it did.
+const char* model_open_problem() {
+  return open_problem.c_str();
 }
 
 int model_memory(int device, uint64_t* free_bytes, uint64_t* total_bytes) {

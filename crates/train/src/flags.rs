@@ -80,7 +80,7 @@ pub struct Flags {
     /// Keep the rows in the order of the first arm's ledger
     #[arg(long)]
     pub no_shuffle: bool,
-    /// Decides the initial adapter, the order of rows and dropout; the same on every machine [default: 0]
+    /// Decides the initial adapter and the order of rows, the same on every machine, and dropout [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
     #[command(flatten)]

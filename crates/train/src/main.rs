@@ -92,6 +92,8 @@ fn train(flags: &Flags, progress: &Progress) -> anyhow::Result<u8> {
     let place = place(&options, &prepared);
     let rows = planned.examples.arms.iter().flat_map(|arm| &arm.examples);
     let longest = rows.map(|row| row.encoded.ids.len()).max().unwrap_or(0);
+    let kind = if options.dtype == tch::Kind::Float { "f32" } else { "bf16" };
+    complain(&format!("computes on {} in {kind}", device::name(options.device)));
     let memory = forecast::describe(&prepared.recipe, &prepared.base.config, place, longest)?;
     complain(&memory);
     complain(&forecast::time(&prepared.recipe, &prepared.base.config, place, &planned));

@@ -18,10 +18,13 @@ const VERSION: &str = "2.11.0";
 pub struct Libtorch {
     /// The folder.
     pub folder: PathBuf,
+    /// The `lib` folder of a Python torch that has the CUDA half, where `folder` has not.
+    cuda: Option<PathBuf>,
 }
 
 impl Libtorch {
-    /// Prepares `command` to find the libraries where the binary cannot carry the path: on Windows.
+    /// Prepares `command` to find the libraries where the binary does not carry the path: on Windows, and where the
+    /// CUDA half lies elsewhere. Both halves then come from there.
     pub fn run_environment(&self, command: &mut Command) {
         // Waiting threads that spin make a step ten times slower when something else wants the cores.
         if std::env::var_os("OMP_WAIT_POLICY").is_none() {
@@ -32,6 +35,14 @@ impl Libtorch {
             path.push(";");
             path.push(std::env::var_os("PATH").unwrap_or_default());
             command.env("PATH", path);
+        }
+        if let Some(cuda) = &self.cuda {
+            let mut path = OsString::from(cuda);
+            if let Some(before) = std::env::var_os("LD_LIBRARY_PATH").filter(|path| !path.is_empty()) {
+                path.push(":");
+                path.push(before);
+            }
+            command.env("LD_LIBRARY_PATH", path);
         }
     }
 }
@@ -50,15 +61,20 @@ pub fn libtorch(sh: &Shell) -> anyhow::Result<Libtorch> {
                 folder.display()
             );
         }
-        return Ok(Libtorch { folder });
+        return Ok(Libtorch { folder, cuda: None });
     }
     let fetched = wheels()?;
     let has_fetched = folder(sh).join("libtorch").join(".pins").is_file();
     if !has_fetched && let Some(folder) = installed(sh) {
         say(&format!("using the torch {VERSION} of this Python at {}", folder.display()));
-        return Ok(Libtorch { folder });
+        return Ok(Libtorch { folder, cuda: None });
     }
-    Ok(Libtorch { folder: fetched.fetch(sh, "libtorch")? })
+    let cuda =
+        installed(sh).map(|torch| torch.join("lib")).filter(|lib| lib.join("libtorch_cuda.so").is_file());
+    if let Some(lib) = &cuda {
+        say(&format!("CUDA comes from the torch {VERSION} of this Python, {}", lib.display()));
+    }
+    Ok(Libtorch { folder: fetched.fetch(sh, "libtorch")?, cuda })
 }
 
 fn wheels() -> anyhow::Result<Wheels<'static>> {
